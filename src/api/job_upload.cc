@@ -45,10 +45,6 @@ std::optional<Number> parse_number(std::string_view text) {
   return number;
 }
 
-Error not_taken(std::string_view name) {
-  return Error(Errc::invalid, bodies::what_it_takes(*bodies::find_send_choice(name)));
-}
-
 // RFC 7240: preferences are separated by commas, their parameters by semicolons.
 bool prefers_async(const Request& request) {
   const std::string all = request.header_list("Prefer");
@@ -84,8 +80,8 @@ std::optional<std::int32_t> offset_of_zone(std::string_view text) {
 }
 
 Result<void> read_window(const Request& request, DailyWindow& window) {
-  const std::string text = request.query_value("window");
-  const std::string zone = request.query_value("time_zone");
+  const std::string text = choice_value(request, "window");
+  const std::string zone = choice_value(request, "time_zone");
   if (text.empty()) {
     if (zone.empty()) return {};
     return Error(Errc::invalid, "the query parameter time_zone goes with window");
@@ -93,7 +89,7 @@ Result<void> read_window(const Request& request, DailyWindow& window) {
   const std::size_t dash = text.find('-');
   const auto from = minute_of_day(text.substr(0, dash));
   const auto to = minute_of_day(dash == std::string::npos ? "" : text.substr(dash + 1));
-  if (!from || !to || *from == *to) return not_taken("window");
+  if (!from || !to || *from == *to) return wrong_choice(request, "window");
   const auto offset = offset_of_zone(zone);
   window = {*from, *to, offset.value_or(0)};
   if (offset) return {};
@@ -111,36 +107,38 @@ Result<void> read_window(const Request& request, DailyWindow& window) {
 
 // "50", or "5%" of the items there will be.
 Result<void> read_canary(const Request& request, JobWish& wish) {
-  std::string text = request.query_value("canary");
+  std::string text = choice_value(request, "canary");
   if (text.empty()) return {};
   if (text.back() != '%') {
     const auto items = parse_number<std::uint64_t>(text);
-    if (!items || *items > bodies::find_send_choice("canary")->most) return not_taken("canary");
+    if (!items || *items > bodies::find_send_choice("canary")->most) {
+      return wrong_choice(request, "canary");
+    }
     wish.options.canary_items = *items;
     return {};
   }
   text.pop_back();
   const auto percent = parse_number<double>(text);
-  if (!percent || !(*percent > 0) || *percent > 100) return not_taken("canary");
+  if (!percent || !(*percent > 0) || *percent > 100) return wrong_choice(request, "canary");
   wish.canary_ppm =
       std::max<std::uint32_t>(1, static_cast<std::uint32_t>(*percent / 100 * kMillion));
   return {};
 }
 
 Result<void> read_options(const Request& request, JobOptions& options) {
-  options.name = request.query_value("name");
+  options.name = choice_value(request, "name");
   JD_TRY(options.rate, number_choice(request, "rate"));
   JD_TRY(const std::uint64_t not_before, number_choice(request, "not_before"));
   options.not_before_ms = static_cast<std::int64_t>(not_before) * 1000;
   JD_RETURN_IF_ERROR(read_window(request, options.window));
-  const std::string ratio_text = request.query_value("max_refused");
+  const std::string ratio_text = choice_value(request, "max_refused");
   if (!ratio_text.empty()) {
     const auto ratio = parse_number<double>(ratio_text);
-    if (!ratio || !(*ratio > 0) || *ratio > 1) return not_taken("max_refused");
+    if (!ratio || !(*ratio > 0) || *ratio > 1) return wrong_choice(request, "max_refused");
     options.refused_ppm_max =
         std::max<std::uint32_t>(1, static_cast<std::uint32_t>(*ratio * kMillion));
   }
-  options.stops_on_refusal = request.query_value("on_error") == "stop";
+  options.stops_on_refusal = choice_value(request, "on_error") == "stop";
   return {};
 }
 
@@ -169,7 +167,7 @@ Result<JobWish> wanted_job(const Request& request, bodies::SendForm form, std::i
   wish.held = hold_ms > 0;
   // Of a single message nothing else makes one; what was only preferred may be left out.
   if (wish.held || form != bodies::SendForm::message) {
-    wish.by_preference = request.query_value("async").empty() && prefers_async(request);
+    wish.by_preference = choice_value(request, "async").empty() && prefers_async(request);
     wish.wanted = wish.held || async || wish.by_preference;
   }
   JD_RETURN_IF_ERROR(check_send_query(request, form, wish.wanted));
@@ -315,6 +313,7 @@ void JobUpload::answer(Response& response) const {
   response.status = 202;
   response.extra_headers += "Location: /jobs/" + id_ + "\r\n";
   if (wish_.by_preference) response.extra_headers += "Preference-Applied: respond-async\r\n";
+  add_applied_choices(request_, {}, response);
   codec::JsonWriter json(response.body);
   json.begin_object();
   json.string("id", id_);

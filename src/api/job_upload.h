@@ -28,11 +28,12 @@ struct JobWish {
   std::uint32_t canary_ppm = 0;
   JobOptions options;
 };
-// Of the query of /batches/{id}/recall and /edit, which a job does. Errors: invalid, with a
-// sentence.
+// Of the query and the header fields of /batches/{id}/recall and /edit, which a job does. Errors:
+// invalid, with a sentence.
 Result<JobWish> wanted_revision(const Request& request);
-// Reads the query of a request that sends, and the header Prefer: whether it is to be a job, and
-// that it asks for nothing that such a request does not take. Errors: as above.
+// Reads the query of a request that sends, its header fields that say the same, and the header
+// Prefer: whether it is to be a job, and that it asks for nothing that such a request does not
+// take. Errors: as above.
 Result<JobWish> wanted_job(const Request& request, bodies::SendForm form, std::int64_t now_ms);
 
 // One request. Lives in its handler, on the request's shard. Memory: one chunk of input

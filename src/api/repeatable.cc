@@ -12,6 +12,7 @@
 
 #include "api/answers.h"
 #include "api/core_calls.h"
+#include "api/send_query.h"
 #include "base/assert.h"
 
 namespace jindou::api {
@@ -106,7 +107,10 @@ bool Repeatable::take_key() {
     return false;
   }
   key_ = stored_key(request_.user, name);
-  fingerprint_ = hash_of({request_.path(), request_.query(), request_.body});
+  const std::string choices = choices_of_fields(request_);
+  fingerprint_ = choices.empty()
+                     ? hash_of({request_.path(), request_.query(), request_.body})
+                     : hash_of({request_.path(), request_.query(), request_.body, choices});
   return true;
 }
 

@@ -338,7 +338,7 @@ Task<void> Router::handle(Request& request, Response& response) {
     if (!problem.empty()) return refuse_unknown(std::move(problem), response);
   }
   // Requests that send look at theirs more closely (send_query.h).
-  if (route->method != Verb::get && route->sends == Sends::nothing && !request.query().empty()) {
+  if (route->method != Verb::get && route->sends == Sends::nothing) {
     std::string problem = openapi::misplaced_choice(request, route->method, route->path);
     if (!problem.empty()) return refuse_unknown(std::move(problem), response);
   }

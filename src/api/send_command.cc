@@ -1,6 +1,7 @@
 #include "api/send_command.h"
 
 #include "api/channel_ids.h"
+#include "api/send_query.h"
 #include "codec/json_writer.h"
 
 namespace jindou::api {
@@ -19,7 +20,7 @@ std::string generate_client_msg_no(Random& random) {
 
 codec::SendLimits send_limits(const codec::SendLimits& configured, const Request& request) {
   codec::SendLimits limits = configured;
-  const std::string value = request.query_value(kSenderConversation);
+  const std::string value = choice_value(request, kSenderConversation);
   limits.sender_conversation = value != "false" && value != "0";
   return limits;
 }

@@ -14,7 +14,8 @@
 
 namespace jindou::api {
 
-// What items of a request may be, and are unless they say otherwise: the query tells it.
+// What items of a request may be, and are unless they say otherwise: the query or a header field
+// tells it.
 codec::SendLimits send_limits(const codec::SendLimits& configured, const Request& request);
 
 SendCommand make_command(codec::BatchItem item, Random& random);

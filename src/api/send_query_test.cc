@@ -8,6 +8,7 @@
 
 #include "api/job_routes_fixture.h"
 #include "bodies/send_choices.h"
+#include "http/answer_fields.h"
 #include "openapi/operations.h"
 
 namespace jindou::api {
@@ -30,20 +31,29 @@ std::string sound_value(const SendChoice& choice) {
   return {};
 }
 
+// The same as a header field, where nothing is escaped.
+std::string field_value(const SendChoice& choice) {
+  return choice.type == bodies::ChoiceType::part ? "5%" : sound_value(choice);
+}
+
 class SendQueryTest : public JobRoutesTest {
  protected:
-  Answer ask(SendForm form, const std::string& query) {
-    const Headers lines = {{"Content-Type", "application/x-ndjson"}};
-    const Headers rows = {{"Content-Type", "text/csv"}};
+  Answer ask(SendForm form, const std::string& query, const Headers& fields = {}) {
+    Headers lines = {{"Content-Type", "application/x-ndjson"}};
+    Headers rows = {{"Content-Type", "text/csv"}};
+    lines.insert(lines.end(), fields.begin(), fields.end());
+    rows.insert(rows.end(), fields.begin(), fields.end());
     const std::string batch = "/message/sendbatch?" + query;
     ScriptedStream line({item("", "g1") + "\n"});
     ScriptedStream row({"from_uid,channel_id,channel_type\nu1,g1,2\n"});
     switch (form) {
-      case SendForm::message: return post("/message/send?" + query, item("", "g1"));
-      case SendForm::batch: return post(batch, "[" + item("", "g1") + "]");
+      case SendForm::message:
+        return call(Verb::post, "/message/send?" + query, item("", "g1"), "", fields);
+      case SendForm::batch: return call(Verb::post, batch, "[" + item("", "g1") + "]", "", fields);
       case SendForm::lines: return call(Verb::post, batch, "", "", lines, &line);
       case SendForm::rows: return call(Verb::post, batch, "", "", rows, &row);
-      case SendForm::revision: return post("/batches/none/recall?" + query, "{}");
+      case SendForm::revision:
+        return call(Verb::post, "/batches/none/recall?" + query, "{}", "", fields);
     }
     return {};
   }
@@ -63,6 +73,11 @@ TEST_F(SendQueryTest, WhatARequestDoesNotTakeIsRefusedAndNothingIsSent) {
           << answer.body;
       EXPECT_TRUE(has(answer.body, " is for ")) << answer.body;
       ++refused;
+      if (choice.field.empty()) continue;
+      const Answer by_field = ask(form, "", {{std::string(choice.field), field_value(choice)}});
+      EXPECT_EQ(by_field.status, 400U) << choice.field << " -> " << by_field.body;
+      EXPECT_TRUE(has(by_field.body, "the header field " + std::string(choice.field) + " is for "))
+          << by_field.body;
     }
   }
   EXPECT_GT(refused, 30U);
@@ -77,7 +92,79 @@ TEST_F(SendQueryTest, WhatARequestTakesItTakes) {
       const std::string query = std::string(choice.name) + "=" + sound_value(choice);
       const Answer answer = ask(form, query);
       EXPECT_LT(answer.status, 300U) << query << " -> " << answer.body;
+      if (choice.field.empty()) continue;
+      const Answer by_field = ask(form, "", {{std::string(choice.field), field_value(choice)}});
+      EXPECT_LT(by_field.status, 300U) << choice.field << " -> " << by_field.body;
+      EXPECT_TRUE(has(by_field.headers, std::string(choice.name) + "=")) << by_field.headers;
     }
+  }
+}
+
+TEST_F(SendQueryTest, AHeaderFieldSaysTheSameAsTheQuery) {
+  const std::string batch = "[" + item("", "g1") + "]";
+  const auto ask_batch = [&](const std::string& query, const Headers& fields) {
+    return call(Verb::post, "/message/sendbatch" + query, batch, "", fields);
+  };
+  const Answer dry = ask_batch("", {{"jindou-dry-run", "true"}});
+  EXPECT_EQ(dry.status, 200U) << dry.body;
+  EXPECT_TRUE(has(dry.body, "\"dry_run\":true")) << dry.body;
+  EXPECT_TRUE(has(dry.headers, "Jindou-Applied: dry_run=true\r\n")) << dry.headers;
+  EXPECT_TRUE(has(max_seq("g1"), ":0")) << max_seq("g1");
+  // Both, and neither of them against the other.
+  EXPECT_EQ(ask_batch("?dry_run=1", {{"Jindou-Dry-Run", "true"}}).status, 200U);
+  const Answer torn = ask_batch("?dry_run=0", {{"Jindou-Dry-Run", "true"}});
+  EXPECT_EQ(torn.status, 400U);
+  EXPECT_TRUE(has(torn.body, "the query parameter dry_run and the header field Jindou-Dry-Run "
+                             "contradict each other: give one of them"))
+      << torn.body;
+  const Answer twice = ask_batch("", {{"Jindou-Ack", "synced"}, {"jindou-ack", "synced"}});
+  EXPECT_EQ(twice.status, 400U);
+  EXPECT_TRUE(has(twice.body, "the header field Jindou-Ack is there twice")) << twice.body;
+  const Answer wrong = ask_batch("", {{"Jindou-Ack", "soon"}});
+  EXPECT_TRUE(has(wrong.body, "the header field Jindou-Ack takes synced or received"))
+      << wrong.body;
+  const Answer unknown = ask_batch("", {{"Jindou-Dry-Runn", "true"}});
+  EXPECT_EQ(unknown.status, 400U);
+  EXPECT_TRUE(has(unknown.body, "Jindou-Dry-Runn is none of those")) << unknown.body;
+  EXPECT_TRUE(has(max_seq("g1"), ":0")) << max_seq("g1");
+  const Answer canary =
+      ask_batch("", {{"Jindou-Async", "true"}, {"Jindou-Canary", "5%"}, {"Jindou-Name", "n 1"}});
+  EXPECT_EQ(canary.status, 202U) << canary.body;
+  EXPECT_TRUE(has(canary.headers, "Jindou-Applied: async=true, name, canary\r\n"))
+      << canary.headers;
+  EXPECT_TRUE(has(ask_batch("?async=true", {{"Jindou-Canary", "x"}}).body,
+                  "the header field Jindou-Canary takes"));
+}
+
+TEST_F(SendQueryTest, TheAnswerNamesTheLevelThatWasReached) {
+  const std::string batch = "[" + item("n1", "g1") + "]";
+  EXPECT_TRUE(
+      has(post("/message/sendbatch", batch).headers, "Jindou-Applied: ack=synced\r\n"));
+  EXPECT_TRUE(has(post("/message/sendbatch?on_error=stop&keep=0", batch).headers,
+                  "Jindou-Applied: on_error=stop, keep=false, ack=synced\r\n"));
+  EXPECT_TRUE(has(post("/message/sendbatch?ack=received", batch).headers,
+                  "Jindou-Applied: ack=received\r\n"));
+  EXPECT_FALSE(has(post("/message/sendbatch", "[]").headers, "Jindou-Applied"));
+}
+
+// Or the first answer would be given to who asks for something else.
+TEST_F(SendQueryTest, ARepeatWithAnotherHeaderFieldIsAnotherRequest) {
+  const std::string batch = "[" + item("", "g1") + "]";
+  const auto send = [&](Headers fields) {
+    fields.emplace_back("Idempotency-Key", "k1");
+    return call(Verb::post, "/message/sendbatch", batch, "", fields);
+  };
+  EXPECT_EQ(send({}).status, 200U);
+  EXPECT_EQ(send({{"Jindou-Keep", "true"}}).status, 422U);
+  const Answer repeat = send({});
+  EXPECT_TRUE(has(repeat.headers, "Idempotency-Replay: true")) << repeat.headers;
+  EXPECT_TRUE(has(repeat.headers, "Jindou-Applied: ack=synced")) << repeat.headers;
+}
+
+TEST_F(SendQueryTest, PagesMaySendTheHeaderFields) {
+  for (const SendChoice& choice : bodies::send_choices()) {
+    if (choice.field.empty()) continue;
+    EXPECT_TRUE(has(http::cors_fields(), std::string(choice.field))) << choice.field;
   }
 }
 
@@ -115,6 +202,12 @@ TEST_F(SendQueryTest, OtherRoutesRefuseChoicesThatTheyDoNotKnow) {
   EXPECT_EQ(post("/channel/subscriber_add?dry_run=1", R"({"channel_id":"g1"})").status, 400U);
   EXPECT_EQ(post("/jobs/none/retry?rate=5", "").status, 400U);
   EXPECT_EQ(call(Verb::delete_, "/jobs/none?dry_run=true").status, 400U);
+  for (const std::string field : {"Jindou-Dry-Run", "jindou-hold-ms", "Jindou-Whatever"}) {
+    const Answer answer = call(Verb::post, "/message/recall", place + "}", "", {{field, "1"}});
+    EXPECT_EQ(answer.status, 400U) << field;
+    EXPECT_TRUE(has(answer.body, "the header field " + field + " is nothing to /message/recall"))
+        << answer.body;
+  }
   const std::string found = get("/message/byclientmsgno?channel_id=g1&channel_type=2&"
                                 "client_msg_no=n1")
                                 .body;

@@ -142,6 +142,7 @@ Task<void> post_send(Services& services, Request& request, Response& response) {
               services.options.refusal_style);
   co_await repeatable.end(is_settled(*results));
   add_rate_limit_fields(services, request, response, from_uid, channel);
+  if (response.status < 300) add_applied_choices(request, {}, response);
 }
 
 struct Outgoing {
@@ -208,13 +209,13 @@ struct Choices {
   bool any() const { return dry_run || received || on_failure != OnFailure::go_on; }
 };
 
-// Of a query that was checked (check_send_query). Errors: invalid.
+// Of a request that was checked (check_send_query). Errors: invalid.
 Result<Choices> wanted_choices(const Request& request) {
   Choices choices;
-  choices.received = request.query_value("ack") == "received";
+  choices.received = choice_value(request, "ack") == "received";
   JD_TRY(choices.dry_run, flag_choice(request, "dry_run"));
   JD_TRY(const bool atomic, flag_choice(request, "atomic"));
-  const std::string on_error = request.query_value("on_error");
+  const std::string on_error = choice_value(request, "on_error");
   if (atomic && !on_error.empty()) {
     return Error(Errc::invalid, "atomic and on_error exclude each other");
   }
@@ -547,6 +548,7 @@ Task<void> post_advised_batch(Services& services, Request& request, Response& re
   co_await post_batch(services, request, response);
   add_rate_limit_fields(services, request, response);
   add_batch_advice(services, request, response);
+  if (response.status < 300) add_applied_choices(request, level_reached(request), response);
 }
 
 Task<void> refuse_wish(Response& response, Error error) {

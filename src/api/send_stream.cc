@@ -652,9 +652,10 @@ Task<void> run_item_stream(Services& services, Request& request, Response& respo
   }
   // Before anything is sent: who is cut off has it, too.
   kept->name(response);
+  add_applied_choices(request, level_reached(request), response);
   response.content_type = kContentType;
   // Shared: what is left of either coroutine may be destroyed first when the process ends.
-  const bool stops = request.query_value("on_error") == "stop";
+  const bool stops = choice_value(request, "on_error") == "stop";
   auto items =
       std::make_shared<ItemStream>(services, request, stops, std::move(rows), std::move(kept));
   struct Delivery {

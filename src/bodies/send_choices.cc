@@ -23,16 +23,19 @@ constexpr std::array<std::string_view, 2> kOnErrors = {"continue", "stop"};
 
 constexpr std::array kChoices = {
     SendChoice{.name = "sender_conversation",
+               .field = "Jindou-Sender-Conversation",
                .shown_type = "true, false",
                .meaning = "of messages that do not say it themselves",
                .direct = kSends,
                .job = kSends,
                .on_unless_given = true},
     SendChoice{.name = "atomic",
+               .field = "Jindou-Atomic",
                .shown_type = "true, false",
                .meaning = "the array is sent as a whole or not at all",
                .direct = kBatch},
     SendChoice{.name = "on_error",
+               .field = "Jindou-On-Error",
                .type = ChoiceType::word,
                .shown_type = "`continue`, `stop`",
                .meaning = "`stop`: what stands behind an item that fails is not sent; not with "
@@ -42,6 +45,7 @@ constexpr std::array kChoices = {
                .job = kJobs,
                .words = kOnErrors},
     SendChoice{.name = "ack",
+               .field = "Jindou-Ack",
                .type = ChoiceType::word,
                .shown_type = "`synced`, `received`",
                .meaning = "`synced`: the answer comes when all is durable. `received`: 202 as soon "
@@ -50,23 +54,27 @@ constexpr std::array kChoices = {
                .direct = kBatch,
                .words = kAcks},
     SendChoice{.name = "dry_run",
+               .field = "Jindou-Dry-Run",
                .shown_type = "true, false",
                .meaning = "nothing is sent; the answer tells for each item what would become of it "
                           "and who would receive it. Its elements are then under `items`, with "
                           "`bytes`, `receivers`, `online` and `offline`",
                .direct = kBatch},
     SendChoice{.name = "keep",
+               .field = "Jindou-Keep",
                .shown_type = "true, false",
                .meaning = "the batch is remembered as a whole: the header Batch-Id of the answer "
                           "names it, for /batches/{id}/recall and /edit",
                .direct = kBatches},
     SendChoice{.name = "async",
+               .field = "Jindou-Async",
                .shown_type = "true, false",
                .meaning = "true: the batch becomes a job, which is sent in the background. Also "
                           "with the header Prefer: respond-async",
                .direct = kBatches,
                .job = kJobs},
     SendChoice{.name = "hold_ms",
+               .field = "Jindou-Hold-Ms",
                .type = ChoiceType::number,
                .shown_type = "milliseconds, up to a week",
                .meaning = "makes a job of any batch, and of `/message/send`, that begins when so "
@@ -77,12 +85,14 @@ constexpr std::array kChoices = {
                .job = kSends,
                .most = 604'800'000},
     SendChoice{.name = "name",
+               .field = "Jindou-Name",
                .type = ChoiceType::text,
                .shown_type = "text, ≤ 128 bytes",
                .meaning = "of the job, for people",
                .job = kJobs,
                .most = kJobNameBytesMax},
     SendChoice{.name = "rate",
+               .field = "Jindou-Rate",
                .type = ChoiceType::number,
                .shown_type = "items per second",
                .meaning = "the job does so many items in a second, up to 1,000,000; 0: as fast "
@@ -90,6 +100,7 @@ constexpr std::array kChoices = {
                .job = kJobs,
                .most = 1'000'000},
     SendChoice{.name = "not_before",
+               .field = "Jindou-Not-Before",
                .type = ChoiceType::number,
                .shown_type = "a Unix time in seconds",
                .meaning = "when the job begins; 0: at once",
@@ -97,11 +108,13 @@ constexpr std::array kChoices = {
                // After the year 9999 it is one in milliseconds.
                .most = 253'402'300'799},
     SendChoice{.name = "window",
+               .field = "Jindou-Window",
                .type = ChoiceType::window,
                .shown_type = "`HH:MM-HH:MM`",
                .meaning = "the job works in this part of each day only, which may go past midnight",
                .job = kJobs},
     SendChoice{.name = "time_zone",
+               .field = "Jindou-Time-Zone",
                .type = ChoiceType::text,
                .shown_type = "a name, `UTC`, `+HH:MM`, `-HH:MM`",
                .meaning = "by which clock (UTC): that of a time zone of the IANA, such as "
@@ -109,6 +122,7 @@ constexpr std::array kChoices = {
                           "plus: `%2B08:00`",
                .job = kJobs},
     SendChoice{.name = "canary",
+               .field = "Jindou-Canary",
                .type = ChoiceType::part,
                .shown_type = "a number of items, or a share of them, such as 5%",
                .meaning = "the job pauses behind so many, until it is resumed; of a share it is "
@@ -116,6 +130,7 @@ constexpr std::array kChoices = {
                .job = kJobs,
                .most = std::uint64_t{1} << 40},
     SendChoice{.name = "max_refused",
+               .field = "Jindou-Max-Refused",
                .type = ChoiceType::ratio,
                .shown_type = "a ratio above 0 and up to 1, such as 0.05",
                .meaning = "the job fails when more of its items than this are refused, once 100 "
@@ -178,8 +193,13 @@ bool takes(const SendChoice& choice, SendForm form, bool as_job) {
   return ((as_job ? choice.job : choice.direct) & bit_of(form)) != 0;
 }
 
-std::string why_not_taken(const SendChoice& choice, SendForm form, bool as_job) {
-  std::string text = "the query parameter " + std::string(choice.name);
+std::string called(const SendChoice& choice, GivenBy by) {
+  if (by == GivenBy::field) return "the header field " + std::string(choice.field);
+  return "the query parameter " + std::string(choice.name);
+}
+
+std::string why_not_taken(const SendChoice& choice, SendForm form, bool as_job, GivenBy by) {
+  const std::string text = called(choice, by);
   if (choice.is_content) {
     return text +
            " is for rows of CSV (Content-Type: text/csv); in JSON it is a member of the "
@@ -201,8 +221,8 @@ std::string why_not_taken(const SendChoice& choice, SendForm form, bool as_job) 
   return text + " is for a batch that is read as a whole, not for a stream of lines";
 }
 
-std::string what_it_takes(const SendChoice& choice) {
-  std::string text = "the query parameter " + std::string(choice.name) + " takes ";
+std::string what_it_takes(const SendChoice& choice, GivenBy by) {
+  std::string text = called(choice, by) + " takes ";
   switch (choice.type) {
     case ChoiceType::flag: return text + "true or false";
     case ChoiceType::number:

@@ -1,7 +1,7 @@
-// What the query of a request that sends, or changes a batch as a whole, may ask for, written once:
-// a row says what a parameter is called, what it may be, and which requests take it. Reading the
-// query (api/send_query.h), the OpenAPI document (openapi/messages.cc, openapi/jobs.cc) and the
-// tables of docs/api.md go by the same rows.
+// What a request that sends, or changes a batch as a whole, may ask for, in its query or in header
+// fields, written once: a row says what a parameter is called, what it may be, and which requests
+// take it. Reading the query (api/send_query.h), the OpenAPI document (openapi/messages.cc,
+// openapi/jobs.cc) and the tables of docs/api.md go by the same rows.
 #pragma once
 
 #include <cstdint>
@@ -33,8 +33,12 @@ enum class ChoiceType : std::uint8_t {
   window,  // HH:MM-HH:MM
 };
 
+// Where a request says it.
+enum class GivenBy : std::uint8_t { query, field };
+
 struct SendChoice {
   std::string_view name;
+  std::string_view field = {};  // the header field that says the same; empty: there is none
   ChoiceType type = ChoiceType::flag;
   std::string_view shown_type;  // for readers: what it takes
   std::string_view meaning;     // plain text with `code`, for readers
@@ -56,10 +60,13 @@ const SendChoice* find_send_choice(std::string_view name);
 
 // Whether a request takes it. `as_job`: as above.
 bool takes(const SendChoice& choice, SendForm form, bool as_job);
+// "the query parameter keep", "the header field Jindou-Keep".
+std::string called(const SendChoice& choice, GivenBy by);
 // A sentence for who has asked for it where nothing comes of it. Precondition: !takes().
-std::string why_not_taken(const SendChoice& choice, SendForm form, bool as_job);
+std::string why_not_taken(const SendChoice& choice, SendForm form, bool as_job,
+                          GivenBy by = GivenBy::query);
 // A sentence for who has given it another value: "the query parameter keep takes true or false".
-std::string what_it_takes(const SendChoice& choice);
+std::string what_it_takes(const SendChoice& choice, GivenBy by = GivenBy::query);
 
 // What such a request takes, as a list for readers: "`a`, `b`".
 std::string taken_names(SendForm form, bool as_job);

@@ -29,11 +29,14 @@ TEST(SendChoices, TheDocumentationShowsTheTables) {
 
 TEST(SendChoices, EachIsTakenSomewhereAndRefusedWithASentenceElsewhere) {
   std::set<std::string_view> names;
+  std::set<std::string_view> fields;
   for (const SendChoice& choice : send_choices()) {
     EXPECT_TRUE(names.insert(choice.name).second) << choice.name;
     EXPECT_EQ(find_send_choice(choice.name), &choice);
     EXPECT_NE(choice.direct | choice.job, 0U) << choice.name;
     EXPECT_EQ(choice.type == ChoiceType::word, !choice.words.empty()) << choice.name;
+    EXPECT_EQ(choice.field.empty(), choice.is_content) << choice.name;
+    EXPECT_TRUE(choice.field.empty() || fields.insert(choice.field).second) << choice.field;
     for (const SendForm form : kForms) {
       for (const bool as_job : {false, true}) {
         if (takes(choice, form, as_job)) continue;
@@ -57,6 +60,10 @@ TEST(SendChoices, SentencesNameWhatIsTaken) {
             "the query parameter hold_ms takes a number of milliseconds, at most 604800000");
   EXPECT_EQ(what_it_takes(*find_send_choice("name")),
             "the query parameter name takes at most 128 bytes");
+  EXPECT_EQ(what_it_takes(*find_send_choice("on_error"), GivenBy::field),
+            "the header field Jindou-On-Error takes continue or stop");
+  EXPECT_EQ(why_not_taken(*find_send_choice("rate"), SendForm::lines, false, GivenBy::field),
+            "the header field Jindou-Rate is for a job: async=true makes one of the batch");
   EXPECT_EQ(taken_names(SendForm::lines, false),
             "`sender_conversation`, `on_error`, `keep`, `async`, `hold_ms`");
 }

@@ -30,6 +30,7 @@ constexpr AnswerField kAnswerFields[] = {
     {"Date", kNamed},
     {"ETag", kNamed},
     {"Idempotency-Replay", kNamed},
+    {"Jindou-Applied", kNamed},  // the choices of sending that counted
     {"Location", kNamed},
     {"Preference-Applied", kNamed},
     {"RateLimit", kNamed},
@@ -76,7 +77,12 @@ const std::string& cors_fields() {
            "Access-Control-Allow-Headers: Content-Type, Content-Length, Accept-Encoding, "
            "Authorization, token, X-Requested-With, Accept, Origin, Cache-Control, "
            "Content-Encoding, Jindou-Strict, Idempotency-Key, Prefer, Last-Event-ID, traceparent, "
-           "tracestate\r\n"
+           "tracestate, "
+           // Those of bodies/send_choices.h, as a test of the API compares.
+           "Jindou-Sender-Conversation, Jindou-Atomic, Jindou-On-Error, Jindou-Ack, "
+           "Jindou-Dry-Run, Jindou-Keep, Jindou-Async, Jindou-Hold-Ms, Jindou-Name, Jindou-Rate, "
+           "Jindou-Not-Before, Jindou-Window, Jindou-Time-Zone, Jindou-Canary, "
+           "Jindou-Max-Refused\r\n"
            "Access-Control-Expose-Headers: " +
            names + "\r\n";
   }();

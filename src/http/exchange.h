@@ -54,6 +54,9 @@ class Request {
   std::string_view header(std::string_view name) const;
   // The values of all headers of that name, as one list (RFC 9110 section 5.3).
   std::string header_list(std::string_view name) const;
+  // One of header_count(), as it was sent.
+  std::string_view header_name(std::size_t index) const { return view(headers_[index].name); }
+  std::string_view header_text(std::size_t index) const { return view(headers_[index].value); }
   // The name or address it was sent to, without the port; empty when it does not say.
   std::string_view host() const;
   // ", trace 4bf9…", for the end of a line of the log about it; empty when it belongs to none.

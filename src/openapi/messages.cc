@@ -75,6 +75,7 @@ std::string description_of(const bodies::SendChoice& choice, bool several) {
   if (several && !taken_by(bodies::SendForm::lines) && !taken_by(bodies::SendForm::rows)) {
     out += " Not of lines and rows.";
   }
+  if (!choice.field.empty()) out.append(" Or the header field ").append(choice.field).append(".");
   return out;
 }
 

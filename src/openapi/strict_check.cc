@@ -1,6 +1,7 @@
 #include "openapi/strict_check.h"
 
 #include <algorithm>
+#include <boost/beast/core/string.hpp>
 #include <map>
 #include <memory>
 #include <string>
@@ -19,6 +20,7 @@ namespace {
 
 namespace dom = simdjson::dom;
 
+constexpr std::string_view kChoiceFields = "Jindou-";
 constexpr std::size_t kNamesMax = 10;
 // Of a name that is told.
 constexpr std::size_t kNameBytesMax = 64;
@@ -184,6 +186,19 @@ void check_query(std::string_view query, const std::vector<std::string>& known, 
 
 }  // namespace
 
+bool is_choice_field(std::string_view name) {
+  return name.size() > kChoiceFields.size() &&
+         boost::beast::iequals(name.substr(0, kChoiceFields.size()), kChoiceFields) &&
+         !boost::beast::iequals(name, kStrictHeader);
+}
+
+const bodies::SendChoice* choice_of_field(std::string_view name) {
+  for (const bodies::SendChoice& choice : bodies::send_choices()) {
+    if (!choice.field.empty() && boost::beast::iequals(choice.field, name)) return &choice;
+  }
+  return nullptr;
+}
+
 bool wants_strict(const http::Request& request) {
   const std::string_view value = request.header(kStrictHeader);
   return value == "1" || value == "true";
@@ -196,6 +211,22 @@ const OperationShape* find_shape(http::Verb method, std::string_view path) {
   static const OperationShapes kShapes = make_shapes();
   const auto found = kShapes.find({method, path});
   return found == kShapes.end() ? nullptr : &found->second;
+}
+
+}  // namespace
+
+namespace {
+
+// Empty: the operation takes it.
+std::string misplaced_field(std::string_view name, const OperationShape* operation,
+                            std::string_view path) {
+  const bodies::SendChoice* const choice = choice_of_field(name);
+  if (choice != nullptr && operation != nullptr) {
+    const auto& known = operation->query;
+    if (std::find(known.begin(), known.end(), choice->name) != known.end()) return {};
+  }
+  return "the header field " + std::string(name.substr(0, kNameBytesMax)) + " is nothing to " +
+         std::string(path) + ": it is for sending messages; nothing was done";
 }
 
 }  // namespace
@@ -229,6 +260,10 @@ std::string misplaced_choice(const http::Request& request, http::Verb method,
            (is_condition ? ": conditions are members of the body" : ": it is for sending messages");
     text += "; nothing was done";
   });
+  for (std::size_t i = 0; i < request.header_count() && text.empty(); ++i) {
+    const std::string_view name = request.header_name(i);
+    if (is_choice_field(name)) text = misplaced_field(name, find_shape(method, path), path);
+  }
   return text;
 }
 

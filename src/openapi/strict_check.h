@@ -6,11 +6,18 @@
 #include <string>
 #include <string_view>
 
+#include "bodies/send_choices.h"
 #include "http/exchange.h"
 
 namespace jindou::openapi {
 
 inline constexpr std::string_view kStrictHeader = "Jindou-Strict";
+
+// Whether the name of a header field is one of those that tell choices of sending: all that begin
+// with "Jindou-", but for that of the strict mode. Whatever their case, here and below.
+bool is_choice_field(std::string_view name);
+// The choice; null: there is none of that name.
+const bodies::SendChoice* choice_of_field(std::string_view name);
 
 // True when the caller asks for it: 1 or true.
 bool wants_strict(const http::Request& request);
@@ -25,8 +32,8 @@ std::string unknown_members(const http::Request& request, http::Verb method, std
 std::string unknown_item_members(std::string_view line, http::Verb method, std::string_view path);
 
 // Not only in the strict mode: a sentence about a choice of sending (bodies/send_choices.h), or a
-// condition, that the query of a request names and `path` does not take, or empty. Whoever adds
-// dry_run to a recall believes that nothing is recalled.
+// condition, that the query or a header field of a request names and `path` does not take, or
+// empty. Whoever adds dry_run to a recall believes that nothing is recalled.
 std::string misplaced_choice(const http::Request& request, http::Verb method,
                              std::string_view path);
 

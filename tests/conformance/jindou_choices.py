@@ -167,6 +167,23 @@ def values_of_choices(server):
         raise Fails("a message of a request that was answered with 400 is stored")
 
 
+@clause("jindou.choices.fields", "docs/batch.md, Choices in the header",
+        "A choice may be a header field, Jindou- and its name; one that contradicts the query is a "
+        "400. Jindou-Applied names the choices that counted, and ack.")
+def choices_in_fields(server):
+    channel = fresh("group")
+    answer = server.batch([item(channel)], headers={"Jindou-Dry-Run": "true"})
+    offered(answer.status == 200 and isinstance(answer.json(), dict), "the batch is sent", answer)
+    answer.require(answer.headers.get("jindou-applied") == "dry_run=true",
+                   "Jindou-Applied is not dry_run=true")
+    server.refuse([item(channel)], query="dry_run=false", headers={"Jindou-Dry-Run": "true"})
+    if server.contents(channel):
+        raise Fails("a message is stored")
+    plain = server.batch([item(channel)])
+    plain.require(plain.headers.get("jindou-applied") == "ack=synced",
+                  "Jindou-Applied is not ack=synced")
+
+
 # Idempotency-Key.
 
 

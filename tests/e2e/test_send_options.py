@@ -443,5 +443,36 @@ class Held(ServerCase):
         self.assertEqual(self.server.max_seq(group), 0)
 
 
+class HeaderFields(ServerCase):
+    """Choices that are not in the query."""
+
+    def test_every_form_takes_them_and_names_them(self):
+        group = fresh("g")
+        line = json.dumps(item(group, client_msg_no="n1")) + "\n"
+        forms = (("/message/send", item(group, client_msg_no="n1"), {}),
+                 ("/message/sendbatch", [item(group, client_msg_no="n1")], {}),
+                 ("/message/sendbatch", line, NDJSON),
+                 ("/message/sendbatch", {"from_uid": "s", "subscribers": [fresh("u")],
+                                         "payload": b64("x")}, {}))
+        for path, body, headers in forms:
+            answer = self.server.post(path, body, headers={
+                **headers, "Jindou-Sender-Conversation": "false"})
+            self.assertEqual(answer.status, 200, answer)
+            self.assertIn("sender_conversation=false", answer.headers["jindou-applied"])
+            held = self.server.post(path, body, headers={**headers, "Jindou-Hold-Ms": "3600000"})
+            self.assertEqual(held.status, 202, held)
+            self.assertEqual(held.headers["jindou-applied"], "hold_ms=3600000")
+        self.assertEqual(self.server.max_seq(group), 1)
+
+    def test_another_request_refuses_them(self):
+        group = fresh("g")
+        self.server.must_post("/message/send", item(group, client_msg_no="n1"))
+        answer = self.server.post("/message/recall", {
+            "channel_id": group, "channel_type": GROUP, "client_msg_no": "n1"},
+            headers={"Jindou-Dry-Run": "true"})
+        self.assertIn("is nothing to /message/recall", self.assert_error(answer, 400)["msg"])
+        self.assertNotEqual(self.server.messages(group)[0].get("revoke"), 1)
+
+
 if __name__ == "__main__":
     unittest.main()
