@@ -385,14 +385,22 @@ void answer_nothing_sent(Response& response, std::size_t index, const SendResult
   json.end_object();
 }
 
+namespace {
+
+void write_received_members(JsonWriter& json, std::string_view client_msg_no) {
+  json.string("client_msg_no", client_msg_no);
+  json.string("state", "received");
+}
+
+}  // namespace
+
 void answer_received(Response& response, std::span<const std::string> client_msg_nos) {
   response.status = 202;
   JsonWriter json(response.body);
   json.begin_array();
   for (const std::string& client_msg_no : client_msg_nos) {
     json.begin_object();
-    json.string("client_msg_no", client_msg_no);
-    json.string("state", "received");
+    write_received_members(json, client_msg_no);
     json.end_object();
   }
   json.end_array();
@@ -404,6 +412,15 @@ void append_result_line(std::string& out, std::uint64_t index, const SendResult&
   json.begin_object();
   json.number("index", index);
   write_batch_members(json, result, client_msg_no);
+  json.end_object();
+  out += '\n';
+}
+
+void append_received_line(std::string& out, std::uint64_t index, std::string_view client_msg_no) {
+  JsonWriter json(out);
+  json.begin_object();
+  json.number("index", index);
+  write_received_members(json, client_msg_no);
   json.end_object();
   out += '\n';
 }

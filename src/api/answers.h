@@ -82,6 +82,8 @@ void answer_nothing_sent(Response& response, std::size_t index, const SendResult
 // array form, with the index before it; of an item that was none also the `field`.
 void append_result_line(std::string& out, std::uint64_t index, const SendResult& result,
                         std::string_view client_msg_no);
+// Of a message that was taken and is not yet durable: as an element of answer_received().
+void append_received_line(std::string& out, std::uint64_t index, std::string_view client_msg_no);
 void append_problem_line(std::string& out, std::uint64_t index, const codec::ItemProblem& problem);
 
 // 400 naming every bad member of every bad item. Precondition: not empty.

@@ -138,6 +138,19 @@ TEST_F(CsvStreamTest, StopsAtARowThatIsNoItemIfToldTo) {
   EXPECT_TRUE(has(max_seq("g1"), ":1"));
 }
 
+TEST_F(CsvStreamTest, ADryRunTellsOfEachRowAndSendsNone) {
+  const auto lines = rows_sent({"channel_id,name\ng1,Ann\ng1\n"},
+                               std::string(kHiPayload) + "&dry_run=true");
+  ASSERT_EQ(lines.size(), 3U);
+  // {"content":"Hi Ann"}
+  EXPECT_TRUE(has(lines[0], R"("reason":1,"bytes":20,"receivers":0,)")) << lines[0];
+  EXPECT_TRUE(has(lines[1], "line 3: the row has 1 field")) << lines[1];
+  EXPECT_TRUE(has(lines[2], R"("accepted":1,"duplicate":0,"refused":1,"unknown":0,"dry_run":true,)"
+                            R"("bytes":20,"receivers":0,)"))
+      << lines[2];
+  EXPECT_TRUE(has(max_seq("g1"), ":0"));
+}
+
 // What stood before it is sent, and what stands behind it is not.
 TEST_F(CsvStreamTest, AQuoteInTheWrongPlaceEndsIt) {
   std::size_t sent = 0;
@@ -197,9 +210,7 @@ TEST_F(CsvStreamTest, WhatIsAskedForIsChecked) {
   expect_refused(rows, "template_version must be", "?template=t&template_version=x");
   expect_refused(rows, "payload or template, not both", "?template=t&payload=hi");
   expect_refused(rows, "the payload ", "?payload=%7B%7Bname");
-  for (const char* choice : {"atomic=true", "dry_run=true", "ack=synced"}) {
-    expect_refused(rows, "not for a stream of lines", std::string(kHiPayload) + "&" + choice);
-  }
+  expect_refused(rows, "not for a stream of lines", std::string(kHiPayload) + "&atomic=true");
   expect_refused(rows, "on_error takes", std::string(kHiPayload) + "&on_error=maybe");
   ScriptedStream stream(rows);
   const Answer keyed = post_csv(stream, kHiPayload, {{"Idempotency-Key", "k"}});

@@ -4,8 +4,6 @@
 #include <cstddef>
 #include <map>
 #include <memory>
-#include <optional>
-#include <string_view>
 #include <utility>
 
 #include "api/answers.h"
@@ -30,13 +28,7 @@ struct Draft {
   std::size_t bytes = 0;
 };
 
-struct Audience {
-  std::size_t receivers = 0;
-  std::size_t online = 0;
-  bool online_known = true;
-};
-
-// Who would receive what. The sender's other devices are no receivers.
+// Who would receive what.
 class Survey {
  public:
   Survey(Services& services, Request& request) : services_(services), request_(request) {}
@@ -125,61 +117,85 @@ void write_audience(codec::JsonWriter& json, const Audience& audience) {
 
 }  // namespace
 
-Task<void> rehearse(Services& services, Request& request, Response& response,
-                    std::vector<SendCommand> commands, std::vector<std::string> client_msg_nos) {
+void Audience::add(const Audience& other) {
+  receivers += other.receivers;
+  online += other.online;
+  online_known = online_known && other.online_known;
+}
+
+void RehearsedTotal::add(const Rehearsed& message) {
+  if (!message.is_sent()) return;
+  bytes += message.bytes;
+  audience.add(message.audience);
+}
+
+void RehearsedTotal::write(codec::JsonWriter& json) const {
+  json.number("bytes", bytes);
+  write_audience(json, audience);
+}
+
+void write_rehearsed_members(codec::JsonWriter& json, const Rehearsed& message,
+                             std::string_view client_msg_no) {
+  write_batch_members(json, message.result, client_msg_no);
+  if (!message.is_sent()) return;
+  json.number("bytes", message.bytes);
+  write_audience(json, message.audience);
+}
+
+Task<Result<std::vector<Rehearsed>>> rehearse_all(Services& services, Request& request,
+                                                  std::vector<SendCommand> commands) {
   std::vector<Draft> drafts;
+  drafts.reserve(commands.size());
   for (const SendCommand& command : commands) {
     drafts.push_back(
         {command.channel, command.from_uid, command.subscribers, command.payload.size()});
   }
-  const auto results = co_await rehearse_commands(services, request, std::move(commands));
-  if (!results) {
-    answer_error(response, results.error());
+  auto results = co_await rehearse_commands(services, request, std::move(commands));
+  if (!results) co_return Result<std::vector<Rehearsed>>(std::move(results).error());
+  Survey survey(services, request);
+  std::vector<Rehearsed> rehearsed(drafts.size());
+  for (std::size_t i = 0; i < drafts.size(); ++i) {
+    Rehearsed& message = rehearsed[i];
+    message.result = std::move((*results)[i]);
+    if (!message.is_sent()) continue;
+    auto found = co_await survey.of(drafts[i]);
+    if (!found) co_return Result<std::vector<Rehearsed>>(std::move(found).error());
+    message.bytes = drafts[i].bytes;
+    message.audience = *found;
+  }
+  co_return Result<std::vector<Rehearsed>>(std::move(rehearsed));
+}
+
+Task<void> rehearse(Services& services, Request& request, Response& response,
+                    std::vector<SendCommand> commands, std::vector<std::string> client_msg_nos) {
+  const auto rehearsed = co_await rehearse_all(services, request, std::move(commands));
+  if (!rehearsed) {
+    answer_error(response, rehearsed.error());
     co_return;
   }
-  Survey survey(services, request);
-  Audience all;
+  RehearsedTotal total;
   std::size_t accepted = 0;
   std::size_t repeated = 0;
-  std::size_t bytes = 0;
   codec::JsonWriter json(response.body);
   json.begin_object();
   json.boolean("dry_run", true);
   json.begin_array("items");
-  for (std::size_t i = 0; i < drafts.size(); ++i) {
-    const SendResult& result = (*results)[i];
-    std::optional<Audience> audience;
-    if (result.state == SendResult::State::accepted) {
-      const auto found = co_await survey.of(drafts[i]);
-      if (!found) {
-        response.body.clear();
-        answer_error(response, found.error());
-        co_return;
-      }
-      audience = *found;
-      all.receivers += audience->receivers;
-      all.online += audience->online;
-      all.online_known = all.online_known && audience->online_known;
-      bytes += drafts[i].bytes;
-      ++accepted;
-    }
-    repeated += result.state == SendResult::State::duplicate ? 1 : 0;
+  for (std::size_t i = 0; i < rehearsed->size(); ++i) {
+    const Rehearsed& message = (*rehearsed)[i];
+    total.add(message);
+    accepted += message.is_sent() ? 1 : 0;
+    repeated += message.result.state == SendResult::State::duplicate ? 1 : 0;
     json.begin_object();
-    write_batch_members(json, result, client_msg_nos[i]);
-    if (audience) {
-      json.number("bytes", drafts[i].bytes);
-      write_audience(json, *audience);
-    }
+    write_rehearsed_members(json, message, client_msg_nos[i]);
     json.end_object();
   }
   json.end_array();
   json.begin_object("total");
-  json.number("items", drafts.size());
+  json.number("items", rehearsed->size());
   json.number("accepted", accepted);
   json.number("duplicate", repeated);
-  json.number("refused", drafts.size() - accepted - repeated);
-  json.number("bytes", bytes);
-  write_audience(json, all);
+  json.number("refused", rehearsed->size() - accepted - repeated);
+  total.write(json);
   json.end_object();
   json.end_object();
 }

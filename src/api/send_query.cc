@@ -194,6 +194,30 @@ Error wrong_choice(const Request& request, std::string_view name) {
   return not_that(choice, place_of(request, choice));
 }
 
+Result<Choices> wanted_choices(const Request& request) {
+  Choices choices;
+  choices.received = choice_value(request, "ack") == "received";
+  JD_TRY(choices.dry_run, flag_choice(request, "dry_run"));
+  JD_TRY(const bool atomic, flag_choice(request, "atomic"));
+  const std::string on_error = choice_value(request, "on_error");
+  if (atomic && !on_error.empty()) {
+    return Error(Errc::invalid, "atomic and on_error exclude each other");
+  }
+  if (atomic) choices.on_failure = OnFailure::all_none;
+  if (on_error == "stop") choices.on_failure = OnFailure::stop;
+  JD_TRY(choices.keep, flag_choice(request, "keep"));
+  if (choices.keep && (choices.dry_run || choices.received)) {
+    return Error(Errc::invalid, "keep=true goes with neither dry_run nor ack=received");
+  }
+  if (choices.received && (choices.dry_run || choices.on_failure != OnFailure::go_on)) {
+    return Error(Errc::invalid, "ack=received goes with none of atomic, on_error=stop and dry_run");
+  }
+  if (choices.received && !request.header("Idempotency-Key").empty()) {
+    return Error(Errc::invalid, "an Idempotency-Key needs ack=synced: its answer is kept");
+  }
+  return choices;
+}
+
 std::string choices_of_fields(const Request& request) {
   std::string all;
   if (!has_choice_fields(request)) return all;

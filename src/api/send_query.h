@@ -29,6 +29,24 @@ Result<std::uint64_t> number_choice(const Request& request, std::string_view nam
 // For a value that is none: a sentence that names where it stands and what is taken.
 Error wrong_choice(const Request& request, std::string_view name);
 
+// What becomes of the other items when one fails.
+enum class OnFailure : std::uint8_t {
+  go_on,     // each stands alone
+  stop,      // those behind it are not sent
+  all_none,  // none is sent
+};
+
+// Of a request that is no job.
+struct Choices {
+  OnFailure on_failure = OnFailure::go_on;
+  bool dry_run = false;
+  bool received = false;  // answered when it is admitted, not when it is durable
+  bool keep = false;      // remembered as a whole
+  bool any() const { return dry_run || received || on_failure != OnFailure::go_on; }
+};
+// Precondition: check_send_query(). Errors: invalid, for those that exclude each other.
+Result<Choices> wanted_choices(const Request& request);
+
 // All choices that header fields of the request tell, in the order of the table: for who compares
 // requests. Empty: none does.
 std::string choices_of_fields(const Request& request);

@@ -230,8 +230,9 @@ TEST(SendQueryOperations, NameWhatTheTableSays) {
   for (const openapi::Operation& operation : openapi::all_operations()) {
     if (operation.path != "/message/sendbatch") continue;
     EXPECT_EQ(operation.query.size(), bodies::send_choices().size());
-    EXPECT_TRUE(operation.body_lines.find("`sender_conversation`, `on_error`, `keep`, "
-                                          "`async`, `hold_ms`; as a job") != std::string::npos)
+    EXPECT_TRUE(operation.body_lines.find("`sender_conversation`, `on_error`, `ack`, `dry_run`, "
+                                          "`keep`, `async`, `hold_ms`; as a job") !=
+                std::string::npos)
         << operation.body_lines;
     EXPECT_TRUE(operation.body_rows.find("client_msg_no, if_last_seq, and variables") !=
                 std::string::npos)

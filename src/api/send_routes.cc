@@ -194,46 +194,6 @@ Task<void> send_items(Services& services, Request& request, Response& response,
   co_await repeatable.end(is_settled(*results));
 }
 
-// What becomes of the other items when one fails.
-enum class OnFailure : std::uint8_t {
-  go_on,     // each stands alone
-  stop,      // those behind it are not sent
-  all_none,  // none is sent
-};
-
-struct Choices {
-  OnFailure on_failure = OnFailure::go_on;
-  bool dry_run = false;
-  bool received = false;  // answered when it is admitted, not when it is durable
-  bool keep = false;      // remembered as a whole
-  bool any() const { return dry_run || received || on_failure != OnFailure::go_on; }
-};
-
-// Of a request that was checked (check_send_query). Errors: invalid.
-Result<Choices> wanted_choices(const Request& request) {
-  Choices choices;
-  choices.received = choice_value(request, "ack") == "received";
-  JD_TRY(choices.dry_run, flag_choice(request, "dry_run"));
-  JD_TRY(const bool atomic, flag_choice(request, "atomic"));
-  const std::string on_error = choice_value(request, "on_error");
-  if (atomic && !on_error.empty()) {
-    return Error(Errc::invalid, "atomic and on_error exclude each other");
-  }
-  if (atomic) choices.on_failure = OnFailure::all_none;
-  if (on_error == "stop") choices.on_failure = OnFailure::stop;
-  JD_TRY(choices.keep, flag_choice(request, "keep"));
-  if (choices.keep && (choices.dry_run || choices.received)) {
-    return Error(Errc::invalid, "keep=true goes with neither dry_run nor ack=received");
-  }
-  if (choices.received && (choices.dry_run || choices.on_failure != OnFailure::go_on)) {
-    return Error(Errc::invalid, "ack=received goes with none of atomic, on_error=stop and dry_run");
-  }
-  if (choices.received && !request.header("Idempotency-Key").empty()) {
-    return Error(Errc::invalid, "an Idempotency-Key needs ack=synced: its answer is kept");
-  }
-  return choices;
-}
-
 // The first of the commands, as many as none of fails, as a whole; and what became of all. Errors:
 // as send_together(): nothing was done, or it is not known.
 Task<Result<Results>> send_until_failure(Services& services, Request& request,

@@ -22,6 +22,7 @@
 #include "api/csv_rows.h"
 #include "api/item_counts.h"
 #include "api/kept_batch.h"
+#include "api/rehearsal.h"
 #include "api/send_command.h"
 #include "api/send_query.h"
 #include "api/template_routes.h"
@@ -77,6 +78,8 @@ struct Group {
   // Of the others, by index from the first of the stream on.
   std::vector<codec::ItemProblem> problems;
   std::vector<SendResult> results;
+  std::vector<Rehearsed> rehearsed;  // in place of the results, of a dry run
+  bool answered = false;             // its lines are written
 };
 
 // Of an item that is wrong in several ways the first one is told.
@@ -90,16 +93,19 @@ codec::SendLimits limits_of(const Services& services, const Request& request) {
 class ItemStream {
  public:
   // Without `rows` the body is lines. `kept` has begun.
-  ItemStream(Services& services, Request& request, bool stop_on_error, std::optional<CsvRows> rows,
-             std::unique_ptr<KeptBatch> kept)
+  ItemStream(Services& services, Request& request, const Choices& choices,
+             std::optional<CsvRows> rows, std::unique_ptr<KeptBatch> kept)
       : services_(services),
         request_(request),
         stream_(*request.stream),
         kept_(std::move(kept)),
-        stop_on_error_(stop_on_error),
+        dry_run_(choices.dry_run),
+        received_(choices.received),
+        // A dry run tells of all items.
+        stop_on_error_(choices.on_failure == OnFailure::stop && !choices.dry_run),
         strict_(openapi::wants_strict(request)),
         caller_(caller_of(request)),
-        items_max_(stop_on_error ? 1 : items_max(services, *caller_)),
+        items_max_(stop_on_error_ ? 1 : items_max(services, *caller_)),
         common_(limits_of(services, request), &templates_),
         lines_(services.options.http.limits.body_bytes, services.options.http.body_budget,
                kLineBytes),
@@ -171,10 +177,19 @@ class ItemStream {
   Task<bool> pause(Pauses& pauses);
   // False: neither this group nor any after it can be sent; ending_text_ says why.
   Task<bool> send(Group& group);
+  // The same, and nothing is sent.
+  Task<bool> rehearse(Group& group);
+  // After the core had no room. False: it will have none, or nobody waits; as above.
+  Task<bool> await_room(Pauses& pauses);
+  // What the lines of the group became is counted.
+  void count(const Group& group);
   // Adds the group to what is kept, before anybody is told what became of it.
   Task<void> keep(const Group& group);
   // False: nobody takes the answer.
-  Task<bool> write(const Group& group);
+  Task<bool> write(Group& group);
+  // The item with that index and that place among the group's items.
+  void append_line(std::string& out, std::uint64_t index, const Group& group,
+                   std::size_t place) const;
   void append_end(std::string& out) const;
 
   bool is_full() const {
@@ -213,6 +228,8 @@ class ItemStream {
   Request& request_;
   Stream& stream_;
   const std::unique_ptr<KeptBatch> kept_;
+  const bool dry_run_;
+  const bool received_;  // an item is answered when the core has taken it
   const bool stop_on_error_;
   const bool strict_;
   const CallerPtr caller_;
@@ -233,6 +250,7 @@ class ItemStream {
   bool input_ended_ = false;
   bool delivery_ended_ = false;
   ItemCounts counts_;
+  RehearsedTotal rehearsed_;
   std::uint64_t answered_ = 0;    // lines
   std::string_view ending_code_;  // why the stream ends before its input; empty: it does not
   std::string ending_text_;
@@ -403,7 +421,9 @@ bool ItemStream::add_item(std::string_view line) {
   // With all that came before, whatever the core is given at a time.
   group_.commands.back().bulk =
       group_.first + group_.commands.size() > services_.deps.router.bulk_batch_items();
-  group_.client_msg_nos.push_back(group_.commands.back().client_msg_no);
+  // Of a dry run one that would be made up tells nothing.
+  const SendCommand& command = group_.commands.back();
+  group_.client_msg_nos.push_back(dry_run_ && !command.idempotent ? "" : command.client_msg_no);
   return true;
 }
 
@@ -473,6 +493,21 @@ Task<bool> ItemStream::wait_for_limits(std::size_t items, TimePoint give_up) {
   }
 }
 
+Task<bool> ItemStream::await_room(Pauses& pauses) {
+  // At least the header: who has gone refuses it, and is noticed.
+  const bool taken = co_await stream_.write({});
+  const bool again = taken && co_await pause(pauses);
+  if (again) co_return true;
+  if (taken && stream_.is_open()) {
+    end(errc_name(Errc::overloaded),
+        "the server had no room for the next items for as long as a stream may stand still "
+        "(api.streamTimeout): send the rest again later");
+  } else {
+    end("incomplete", "the connection has ended");
+  }
+  co_return false;
+}
+
 Task<bool> ItemStream::send(Group& group) {
   if (group.commands.empty()) co_return true;
   Pauses pauses = begin_pauses();
@@ -483,6 +518,16 @@ Task<bool> ItemStream::send(Group& group) {
   }
   for (;;) {
     auto reservation = services_.deps.router.reserve(group.commands.size(), group.line_bytes);
+    if (reservation && received_ && !group.answered) {
+      // Who is slow to read what is answered holds no room meanwhile.
+      reservation.reset();
+      const bool written = co_await write(group);
+      if (!written) {
+        end("incomplete", "the connection has ended");
+        co_return false;
+      }
+      reservation = services_.deps.router.reserve(group.commands.size(), group.line_bytes);
+    }
     if (reservation) {
       // Longer than a request may take, because nobody waits for a number of seconds here.
       const auto deadline = services_.deps.clock.steady() + services_.options.http.stream_timeout;
@@ -497,18 +542,27 @@ Task<bool> ItemStream::send(Group& group) {
         co_return false;
       }
     }
-    // At least the header: who has gone refuses it, and is noticed.
-    const bool taken = co_await stream_.write({});
-    const bool again = taken && co_await pause(pauses);
-    if (again) continue;
-    if (taken && stream_.is_open()) {
-      end(errc_name(Errc::overloaded),
-          "the server had no room for the next items for as long as a stream may stand still "
-          "(api.streamTimeout): send the rest again later");
-    } else {
-      end("incomplete", "the connection has ended");
+    const bool again = co_await await_room(pauses);
+    if (!again) co_return false;
+  }
+}
+
+Task<bool> ItemStream::rehearse(Group& group) {
+  if (group.commands.empty()) co_return true;
+  Pauses pauses = begin_pauses();
+  for (;;) {
+    std::vector<SendCommand> tried = group.commands;
+    auto rehearsed = co_await rehearse_all(services_, request_, std::move(tried));
+    if (rehearsed) {
+      group.rehearsed = std::move(*rehearsed);
+      co_return true;
     }
-    co_return false;
+    if (rehearsed.error().code() != Errc::overloaded) {
+      end(errc_name(rehearsed.error().code()), rehearsed.error().text());
+      co_return false;
+    }
+    const bool again = co_await await_room(pauses);
+    if (!again) co_return false;
   }
 }
 
@@ -522,13 +576,39 @@ Task<void> ItemStream::keep(const Group& group) {
                     kept_->failure()->text());
 }
 
-Task<bool> ItemStream::write(const Group& group) {
+void ItemStream::count(const Group& group) {
+  counts_.add(SendResult::State::refused, group.problems.size());
+  if (dry_run_) {
+    // Nothing became of them: metrics do not tell of it.
+    for (const Rehearsed& message : group.rehearsed) {
+      counts_.add(message.result.state);
+      rehearsed_.add(message);
+    }
+    return;
+  }
   ItemCounts counts;
   counts.add(group.results);
+  counts_.add(counts);
   counts.add(SendResult::State::refused, group.problems.size());
   counts.report(services_);
   counts.trace(request_);
-  counts_.add(counts);
+}
+
+void ItemStream::append_line(std::string& out, std::uint64_t index, const Group& group,
+                             std::size_t place) const {
+  const std::string& number = group.client_msg_nos[place];
+  if (received_) return append_received_line(out, index, number);
+  if (!dry_run_) return append_result_line(out, index, group.results[place], number);
+  codec::JsonWriter json(out);
+  json.begin_object();
+  json.number("index", index);
+  write_rehearsed_members(json, group.rehearsed[place], number);
+  json.end_object();
+  out += '\n';
+}
+
+Task<bool> ItemStream::write(Group& group) {
+  group.answered = true;
   std::string text;
   std::size_t sent = 0;
   std::size_t refused = 0;
@@ -537,8 +617,7 @@ Task<bool> ItemStream::write(const Group& group) {
     if (refused < group.problems.size() && group.problems[refused].index == index) {
       append_problem_line(text, index, group.problems[refused++]);
     } else {
-      append_result_line(text, index, group.results[sent], group.client_msg_nos[sent]);
-      ++sent;
+      append_line(text, index, group, sent++);
     }
     ++answered_;
     if (text.size() >= kWriteBytes || i + 1 == group.lines) {
@@ -559,6 +638,10 @@ void ItemStream::append_end(std::string& out) const {
   json.number("duplicate", counts_.of(SendResult::State::duplicate));
   json.number("refused", counts_.of(SendResult::State::refused));
   json.number("unknown", counts_.of(SendResult::State::unknown));
+  if (dry_run_) {
+    json.boolean("dry_run", true);
+    rehearsed_.write(json);
+  }
   if (kept_->wanted() && !kept_->failure()) json.string("batch_id", kept_->id());
   if (!all_is_well()) {
     json.string("code", ending_code_);
@@ -578,11 +661,22 @@ Task<void> ItemStream::deliver() {
     bytes_to_send_ = group.bytes;
     group_taken_.notify();
     kept_->note(group.commands);
-    const bool sent = co_await send(group);
+    bool sent = false;
+    if (dry_run_) {
+      sent = co_await rehearse(group);
+    } else {
+      sent = co_await send(group);
+    }
     bytes_to_send_ = 0;
+    if (!sent && group.answered) {
+      ending_text_ += "; the last " + std::to_string(group.commands.size()) +
+                      " items that are answered as received were not sent";
+    }
     if (!sent) break;
+    count(group);
     co_await keep(group);
-    const bool written = co_await write(group);
+    bool written = group.answered;
+    if (!written) written = co_await write(group);
     if (!written) end("incomplete", "the connection has ended");
     if (!written || kept_->failure()) break;
     delivering_ = false;
@@ -639,12 +733,13 @@ Task<bool> read_columns(Services& services, Request& request, Response& response
 // Reads and delivers at once. `piece`: as read_columns().
 Task<void> run_item_stream(Services& services, Request& request, Response& response,
                            std::optional<CsvRows> rows, std::string_view piece) {
-  const auto keep = flag_choice(request, "keep");
-  if (!keep) {
-    answer_error(response, keep.error());
+  const Result<Choices> choices = wanted_choices(request);
+  if (!choices) {
+    answer_error(response, choices.error());
+    request.stream->end_reading();
     co_return;
   }
-  auto kept = std::make_unique<KeptBatch>(services, request, *keep);
+  auto kept = std::make_unique<KeptBatch>(services, request, choices->keep);
   const bool has_place = co_await kept->begin(response);
   if (!has_place) {
     request.stream->end_reading();
@@ -654,10 +749,10 @@ Task<void> run_item_stream(Services& services, Request& request, Response& respo
   kept->name(response);
   add_applied_choices(request, level_reached(request), response);
   response.content_type = kContentType;
+  if (choices->received) response.status = 202;
   // Shared: what is left of either coroutine may be destroyed first when the process ends.
-  const bool stops = choice_value(request, "on_error") == "stop";
   auto items =
-      std::make_shared<ItemStream>(services, request, stops, std::move(rows), std::move(kept));
+      std::make_shared<ItemStream>(services, request, *choices, std::move(rows), std::move(kept));
   struct Delivery {
     std::exception_ptr failure;
     runtime::Wakeup ended;

@@ -248,7 +248,7 @@ TEST_F(SendStreamTest, OnErrorIsOneOfTwo) {
 }
 
 TEST_F(SendStreamTest, WhatNeedsTheWholeBatchIsRefused) {
-  for (const std::string query : {"?atomic=true", "?ack=received", "?dry_run=1", "?atomic=false"}) {
+  for (const std::string query : {"?atomic=true", "?atomic=false"}) {
     ScriptedStream stream({item("n0", "g1") + "\n"});
     const Answer answer = call(Verb::post, "/message/sendbatch" + query, "", "",
                                {{"Content-Type", "application/x-ndjson"}}, &stream);
@@ -262,6 +262,81 @@ TEST_F(SendStreamTest, WhatNeedsTheWholeBatchIsRefused) {
            {{"Content-Type", "application/x-ndjson"}, {"Idempotency-Key", "k"}}, &stream);
   EXPECT_EQ(answer.status, 400U);
   EXPECT_TRUE(has(answer.body, "client_msg_no each")) << answer.body;
+}
+
+TEST_F(SendStreamTest, ChoicesThatExcludeEachOtherAreRefused) {
+  for (const std::string query :
+       {"?ack=received&on_error=stop", "?ack=received&dry_run=1", "?dry_run=1&keep=1"}) {
+    ScriptedStream stream({item("n0", "g1") + "\n"});
+    const Answer answer = call(Verb::post, "/message/sendbatch" + query, "", "",
+                               {{"Content-Type", "application/x-ndjson"}}, &stream);
+    EXPECT_EQ(answer.status, 400U) << query;
+    EXPECT_EQ(stream.pieces_read(), 0U);
+  }
+}
+
+TEST_F(SendStreamTest, ADryRunTellsOfEachLineAndSendsNone) {
+  ASSERT_EQ(status("/channel", R"({"channel_id":"g1","channel_type":2,)"
+                               R"("subscribers":["u1","a","b"]})"),
+            200U);
+  ASSERT_EQ(status("/channel", R"({"channel_id":"g2","channel_type":2,"ban":1})"), 200U);
+  ScriptedStream stream({item("n0", "g1") + "\n" + item("n1", "g2") + "\n{}\n",
+                         R"({"from_uid":"u1","channel_id":"g1","channel_type":2,"payload":["x"]})"
+                         "\n"});
+  // Also with a choice that would end it at the second one.
+  const auto lines = send(stream, "?dry_run=true&on_error=stop");
+  ASSERT_EQ(lines.size(), 5U);
+  EXPECT_TRUE(has(lines[0], R"("client_msg_no":"n0","reason":1,"bytes":2,"receivers":2})"))
+      << lines[0];
+  EXPECT_TRUE(has(lines[1], R"("client_msg_no":"n1","reason":19,"code":"denied")")) << lines[1];
+  EXPECT_FALSE(has(lines[1], "receivers")) << lines[1];
+  EXPECT_TRUE(has(lines[2], R"("code":"invalid")")) << lines[2];
+  // A number that would be made up tells nothing.
+  EXPECT_TRUE(has(lines[3], R"("client_msg_no":"","reason":1,"bytes":5,)")) << lines[3];
+  EXPECT_TRUE(has(lines[4], R"({"done":true,"items":4,"accepted":2,"duplicate":0,"refused":2,)"
+                            R"("unknown":0,"dry_run":true,"bytes":7,"receivers":4)"))
+      << lines[4];
+  EXPECT_TRUE(has(max_seq("g1"), ":0")) << max_seq("g1");
+  EXPECT_FALSE(has(metrics_.render(), R"(jindou_send_refused_total{reason="19"})"));
+  // Its numbers are free.
+  ScriptedStream other({item("n0", "g1", "b3RoZXI=") + "\n"});
+  EXPECT_EQ(send(other).back(), end_line(1, 1));
+}
+
+TEST_F(SendStreamTest, LinesMayBeAnsweredBeforeTheyAreDurable) {
+  gate_->keep();
+  ScriptedStream stream({item("n0", "g1") + "\n{}\n", item("n2", "g1") + "\n"});
+  std::thread release([&] {
+    while (stream.writes() == 0) std::this_thread::sleep_for(1ms);
+    EXPECT_TRUE(has(max_seq("g1"), ":0")) << max_seq("g1");
+    gate_->release();
+  });
+  const Answer answer = call(Verb::post, "/message/sendbatch?ack=received", "", "",
+                             {{"Content-Type", "application/x-ndjson"}}, &stream);
+  release.join();
+  EXPECT_EQ(answer.status, 202U);
+  EXPECT_TRUE(has(answer.headers, "Jindou-Applied: ack=received")) << answer.headers;
+  EXPECT_TRUE(begins(stream.written(), R"({"index":0,"client_msg_no":"n0","state":"received"})"
+                                       "\n{\"index\":1,"))
+      << stream.written();
+  EXPECT_TRUE(has(stream.written(), R"({"index":2,"client_msg_no":"n2","state":"received"})"))
+      << stream.written();
+  // At the end it is known what became of all.
+  EXPECT_TRUE(stream.written().ends_with(end_line(3, 2, 0, 1) + "\n")) << stream.written();
+  EXPECT_TRUE(has(max_seq("g1"), ":2")) << max_seq("g1");
+}
+
+TEST_F(SendStreamTest, WhatWasTakenAndNotSentIsTold) {
+  core_->close();
+  ScriptedStream stream({item("n0", "g1") + "\n"});
+  const Answer answer = call(Verb::post, "/message/sendbatch?ack=received", "", "",
+                             {{"Content-Type", "application/x-ndjson"}}, &stream);
+  EXPECT_EQ(answer.status, 202U);
+  EXPECT_TRUE(has(stream.written(), R"("done":false)")) << stream.written();
+  const bool was_answered = has(stream.written(), R"("state":"received")");
+  EXPECT_EQ(has(stream.written(), "the last 1 items that are answered as received were not sent"),
+            was_answered)
+      << stream.written();
 }
 
 // What was whole lines is sent and answered.

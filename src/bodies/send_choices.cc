@@ -51,15 +51,16 @@ constexpr std::array kChoices = {
                .meaning = "`synced`: the answer comes when all is durable. `received`: 202 as soon "
                           "as the items are taken; a crash may lose them, and what becomes of each "
                           "is not told",
-               .direct = kBatch,
+               .direct = kBatches,
                .words = kAcks},
     SendChoice{.name = "dry_run",
                .field = "Jindou-Dry-Run",
                .shown_type = "true, false",
                .meaning = "nothing is sent; the answer tells for each item what would become of it "
                           "and who would receive it. Its elements are then under `items`, with "
-                          "`bytes`, `receivers`, `online` and `offline`",
-               .direct = kBatch},
+                          "`bytes`, `receivers`, `online` and `offline`; of lines and rows "
+                          "each line has them",
+               .direct = kBatches},
     SendChoice{.name = "keep",
                .field = "Jindou-Keep",
                .shown_type = "true, false",

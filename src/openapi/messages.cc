@@ -156,7 +156,9 @@ Operation send_batch() {
           "A SendResult each, with `index` before it, and `field` in that of a line that is no "
           "item; at last one with `done`, the counts `items`, `accepted`, `duplicate`, `refused` "
           "and `unknown`, with keep=true the `batch_id`, and `code` and `msg` when the stream "
-          "ended early.",
+          "ended early. With dry_run=true each line and the last one have `bytes`, `receivers`, "
+          "`online` and `offline`; with ack=received the answer is a 202, and the line of an item "
+          "has only `client_msg_no` and the `state` received.",
       .others = {{403, "Every item was refused for want of permission.", {}},
                  {202,
                   "With ack=received: the items were taken. With async or hold_ms: the job "

@@ -107,6 +107,40 @@ def stop(server):
         raise Fails("what is stored is not the first")
 
 
+@clause("jindou.lines.dry-run", "docs/batch.md, Without sending",
+        "Of lines ?dry_run=true tells for each what would become of it and who would receive it; the "
+        "last line has the sums and dry_run true, and nothing is stored.")
+def dry_run(server):
+    channel, members = fresh("group"), [fresh("member"), fresh("member")]
+    server.setup("/channel/subscriber_add",
+                 {"channel_id": channel, "channel_type": 2, "subscribers": members})
+    answer, found, last = stream(server, text_of([item(channel, "x"), "{"]), query="dry_run=true")
+    answer.require((found[0].get("bytes"), found[0].get("receivers")) == (1, 2)
+                   and "receivers" not in found[1], "bytes and receivers are not 1 and 2")
+    answer.require((last.get("dry_run"), last.get("accepted"), last.get("bytes"),
+                    last.get("receivers")) == (True, 1, 1, 2), "the sums are not those")
+    if server.contents(channel):
+        raise Fails("a message of a dry run is stored")
+
+
+@clause("jindou.lines.received", "docs/batch.md, Without waiting",
+        "Of lines ?ack=received is answered 202, each item with the state received; the last line "
+        "counts what became of them, and they are sent.")
+def received(server):
+    results(server)
+    channel = fresh("group")
+    answer = server.batch(text_of([item(channel, n, client_msg_no=n) for n in ("a", "b")]),
+                          query="ack=received", headers=LINES)
+    offered(answer.status == 202, "it is answered %d" % answer.status, answer)
+    found = [json.loads(line) for line in answer.body.splitlines()]
+    answer.require(found[:2] == [{"index": n, "client_msg_no": name, "state": "received"}
+                                 for n, name in enumerate(("a", "b"))], "the lines are others")
+    answer.require(found[-1].get("done") is True and found[-1].get("accepted") == 2,
+                   "the last line does not count two")
+    if server.contents(channel) != [b"a", b"b"]:
+        raise Fails("the items are not sent")
+
+
 @clause("jindou.lines.repeat", PAGE,
         "Posting all lines again finishes a stream: with its client_msg_no nothing is sent twice, and "
         "duplicate counts what was there.")

@@ -261,7 +261,8 @@ FAULTS = [
     (spoils(BATCH, lambda request, answer: answer.changed(json=dict(
         answer.json(), total=dict(answer.json()["total"], items=9)))
         if "dry_run" in request.query else answer), ["dry_run.answer"]),
-    (sends_in_a_dry_run, ["dry_run.nothing"]),
+    (sends_in_a_dry_run, ["dry_run.nothing", "lines.dry-run"]),
+    (header(BATCH, "jindou-applied", None), ["choices.fields"]),
     (status(BATCH, 422, 200), ["key.another"]),
     (TAKES_BAD_BATCHES, ["key.refused", "payloads.several", "template.strict", "csv.columns",
                          "limit.variables"]),
