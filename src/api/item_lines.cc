@@ -33,7 +33,39 @@ codec::ItemBody problem_of(Errc code, std::string text) {
 ItemLines::ItemLines(Services& services, const Request& request)
     : services_(services),
       strict_(openapi::wants_strict(request)),
-      common_(line_limits(services, request), &templates_) {}
+      common_(line_limits(services, request), &templates_),
+      head_share_(services.options.http.body_budget) {}
+
+Result<bool> take_head_line(LineSplitter::Found found, std::string_view line, std::size_t limit,
+                            bool strict, codec::BatchCommon& common, BudgetShare& share) {
+  constexpr std::string_view kMayBe = "the first line, which may be the head of the others, ";
+  if (found == LineSplitter::Found::too_long) {
+    return Error(Errc::too_large, std::string(kMayBe) + "is longer than " + std::to_string(limit) +
+                                      " bytes (api.maxBodyBytes)");
+  }
+  if (found == LineSplitter::Found::no_room) {
+    return Error(Errc::overloaded,
+                 std::string(kMayBe) + "finds no memory beside other bodies; retry later");
+  }
+  JD_TRY(const bool is_head, codec::read_head(line, common));
+  if (!is_head) return false;
+  if (!share.resize(common.held_bytes())) {
+    return Error(Errc::overloaded,
+                 "the payloads and defaults of the first line find no memory beside other bodies; "
+                 "retry later");
+  }
+  if (!strict) return true;
+  // As the object form that it is the beginning of.
+  const std::string body = "{\"items\":[]," + std::string(line.substr(line.find('{') + 1));
+  std::string unknown = openapi::unknown_body_members(body, Verb::post, kItemPath);
+  if (!unknown.empty()) return Error(Errc::invalid, std::move(unknown));
+  return true;
+}
+
+Result<bool> ItemLines::take_head(LineSplitter::Found found, std::string_view line) {
+  return take_head_line(found, line, services_.options.http.limits.body_bytes, strict_, common_,
+                        head_share_);
+}
 
 codec::ItemBody ItemLines::parse(LineSplitter::Found found, std::string_view line) {
   if (found == LineSplitter::Found::too_long) {

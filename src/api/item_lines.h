@@ -8,6 +8,8 @@
 
 #include "api/http_names.h"
 #include "api/services.h"
+#include "base/byte_budget.h"
+#include "base/result.h"
 #include "codec/batch_common.h"
 #include "codec/line_splitter.h"
 #include "codec/message_json.h"
@@ -25,6 +27,10 @@ class ItemLines {
   ItemLines(const ItemLines&) = delete;
   ItemLines& operator=(const ItemLines&) = delete;
 
+  // The first line, which may be the head of the others (codec::read_head): true. Errors: those,
+  // and overloaded, when there is no memory for it; too_large and overloaded also for a line that
+  // was not read, because it might have been one. Then nothing may be sent.
+  Result<bool> take_head(codec::LineSplitter::Found found, std::string_view line);
   // What codec::LineSplitter has found. Of an item that is wrong in several ways the first one is
   // told; the index of a problem is 0. When templates are wanted, fetch() them and parse again.
   codec::ItemBody parse(codec::LineSplitter::Found found, std::string_view line);
@@ -39,6 +45,13 @@ class ItemLines {
   const bool strict_;
   codec::TemplateSet templates_;  // that items have named
   codec::BatchCommon common_;
+  BudgetShare head_share_;
 };
+
+// What ItemLines does with a first line, for who reads the others otherwise. `limit`: of a line in
+// bytes; `strict`: unknown members are an error.
+Result<bool> take_head_line(codec::LineSplitter::Found found, std::string_view line,
+                            std::size_t limit, bool strict, codec::BatchCommon& common,
+                            BudgetShare& share);
 
 }  // namespace jindou::api

@@ -103,6 +103,40 @@ TEST_F(JobRoutesTest, LinesBecomeAJob) {
   EXPECT_EQ(results(id, "?status=unknown"), "{\"done\":true,\"items\":0}\n");
 }
 
+TEST_F(JobRoutesTest, LinesOfAJobMayShareWhatTheFirstOneHas) {
+  ScriptedStream stream({R"({"payloads":{"hi":["Hi {{name}}"]},"defaults":{"from_uid":"u1",)",
+                         R"("channel_type":2,"payload_ref":"hi","channel_id":"g1"}})"
+                         "\n"
+                         R"({"vars":{"name":"Ann"}})"
+                         "\n"
+                         R"({"vars":{}})"
+                         "\n"
+                         R"({"defaults":{},"vars":{"name":"Ann"}})"});
+  const Answer answer = upload(stream);
+  EXPECT_TRUE(has(answer.body, R"("items":3,"refused":2)")) << answer.body;
+  const std::string id = id_of(answer);
+  wait_for(id, "done");
+  // ["Hi Ann"]
+  EXPECT_TRUE(
+      has(get("/channel/last_message?channel_type=2&channel_id=g1").body, "WyJIaSBBbm4iXQ=="));
+  const std::string refused = results(id, "?status=refused");
+  EXPECT_TRUE(has(refused, R"(vars has no \"name\", which payloads.hi names)")) << refused;
+  EXPECT_TRUE(has(refused, "payloads and defaults are for the first line of the body")) << refused;
+}
+
+TEST_F(JobRoutesTest, WithoutASoundHeadThereIsNoJob) {
+  for (const std::string head :
+       {R"({"defaults":[]})", R"({"defaults":{})", R"({"payloads":{},"channel_id":"g1"})"}) {
+    ScriptedStream stream({head + "\n" + item("n1", "g1") + "\n"});
+    const Answer answer = upload(stream);
+    EXPECT_EQ(answer.status, 400U) << head;
+    EXPECT_TRUE(has(answer.body, "the job was not started: the first line, the head of the others"))
+        << answer.body;
+  }
+  EXPECT_TRUE(has(max_seq("g1"), ":0")) << max_seq("g1");
+  EXPECT_TRUE(has(get("/jobs?state=ready").body, "\"jobs\":[]"));
+}
+
 TEST_F(JobRoutesTest, NothingIsAJobThatIsDone) {
   ScriptedStream stream({"\n"});
   const Answer answer = upload(stream);

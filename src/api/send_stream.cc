@@ -21,6 +21,7 @@
 #include "api/core_calls.h"
 #include "api/csv_rows.h"
 #include "api/item_counts.h"
+#include "api/item_lines.h"
 #include "api/kept_batch.h"
 #include "api/rehearsal.h"
 #include "api/send_command.h"
@@ -92,7 +93,7 @@ codec::SendLimits limits_of(const Services& services, const Request& request) {
 // One request. Belongs to its shard.
 class ItemStream {
  public:
-  // Without `rows` the body is lines. `kept` has begun.
+  // Without `rows` the body is lines. `kept` begins before what is read is delivered.
   ItemStream(Services& services, Request& request, const Choices& choices,
              std::optional<CsvRows> rows, std::unique_ptr<KeptBatch> kept)
       : services_(services),
@@ -110,8 +111,12 @@ class ItemStream {
         lines_(services.options.http.limits.body_bytes, services.options.http.body_budget,
                kLineBytes),
         rows_(std::move(rows)),
-        group_share_(services.options.http.body_budget) {}
+        group_share_(services.options.http.body_budget),
+        head_share_(services.options.http.body_budget) {}
 
+  // Before anything else, of lines: reads the first of them, which may be the head of the others.
+  // `piece` is what of the last piece is left. False: nothing can be sent, as `response` says.
+  Task<bool> read_head(Response& response, std::string_view& piece);
   // Reads, first what has come already. Ends when the input has, or delivering.
   Task<void> read(std::string_view piece);
   // Delivers what was read, and ends the answer.
@@ -240,6 +245,7 @@ class ItemStream {
   LineSplitter lines_;
   std::optional<CsvRows> rows_;
   BudgetShare group_share_;
+  BudgetShare head_share_;  // of what all lines have in common
   std::size_t piece_left_ = 0;  // bytes of the part that is taken
   Group group_;                 // is being gathered
   std::optional<Group> next_;   // waits to be delivered
@@ -292,8 +298,33 @@ ItemStream::Row ItemStream::finish(std::string_view& line) {
   return row_of(found, line);
 }
 
+Task<bool> ItemStream::read_head(Response& response, std::string_view& piece) {
+  std::string_view line;
+  LineSplitter::Found found = LineSplitter::Found::none;
+  while (found == LineSplitter::Found::none) {
+    const Stream::Part part = co_await stream_.read(Stream::Wait::yes, piece);
+    // What ends without a line is told by who reads on.
+    if (part != Stream::Part::piece && part != Stream::Part::end) co_return true;
+    co_await request_.turns->wait();
+    found = part == Stream::Part::piece ? lines_.next(piece, line) : lines_.finish(line);
+    if (part == Stream::Part::end && found == LineSplitter::Found::none) co_return true;
+  }
+  const auto head = take_head_line(found, line, services_.options.http.limits.body_bytes, strict_,
+                                   common_, head_share_);
+  if (!head) {
+    const Errc code = head.error().code();
+    answer_error(response, code == Errc::too_large ? 413 : status_of(code), errc_name(code),
+                 "nothing was sent: " + head.error().detail());
+    stream_.end_reading();
+    co_return false;
+  }
+  if (!*head && !add(row_of(found), line)) co_await add_wanting(line);
+  co_return true;
+}
+
 Task<void> ItemStream::read(std::string_view piece) {
   Stream::Part part = Stream::Part::piece;
+  if (is_full()) co_await hand_over();
   if (!piece.empty()) co_await take(piece);
   while (!delivery_ended_ && fault_.empty()) {
     const bool idle = group_.lines == 0;
@@ -739,20 +770,30 @@ Task<void> run_item_stream(Services& services, Request& request, Response& respo
     request.stream->end_reading();
     co_return;
   }
-  auto kept = std::make_unique<KeptBatch>(services, request, choices->keep);
+  const bool are_lines = !rows;
+  auto of_batch = std::make_unique<KeptBatch>(services, request, choices->keep);
+  KeptBatch* const kept = of_batch.get();
+  // Shared: what is left of either coroutine may be destroyed first when the process ends.
+  auto items = std::make_shared<ItemStream>(services, request, *choices, std::move(rows),
+                                            std::move(of_batch));
   const bool has_place = co_await kept->begin(response);
   if (!has_place) {
     request.stream->end_reading();
     co_return;
+  }
+  if (are_lines) {
+    const bool may_go_on = co_await items->read_head(response, piece);
+    if (!may_go_on) {
+      Error refused(Errc::invalid, "the head of the lines");
+      co_await kept->fail(response, std::move(refused));
+      co_return;
+    }
   }
   // Before anything is sent: who is cut off has it, too.
   kept->name(response);
   add_applied_choices(request, level_reached(request), response);
   response.content_type = kContentType;
   if (choices->received) response.status = 202;
-  // Shared: what is left of either coroutine may be destroyed first when the process ends.
-  auto items =
-      std::make_shared<ItemStream>(services, request, *choices, std::move(rows), std::move(kept));
   struct Delivery {
     std::exception_ptr failure;
     runtime::Wakeup ended;

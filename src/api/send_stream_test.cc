@@ -47,6 +47,9 @@ class SendStreamTest : public RoutesTest {
            ",\"duplicate\":" + std::to_string(duplicate) +
            ",\"refused\":" + std::to_string(refused) + ",\"unknown\":0}";
   }
+  std::string last_payload(const std::string& group) {
+    return call(Verb::get, "/channel/last_message?channel_type=2&channel_id=" + group).body;
+  }
   static bool begins(const std::string& text, const std::string& part) {
     return text.starts_with(part);
   }
@@ -262,6 +265,99 @@ TEST_F(SendStreamTest, WhatNeedsTheWholeBatchIsRefused) {
            {{"Content-Type", "application/x-ndjson"}, {"Idempotency-Key", "k"}}, &stream);
   EXPECT_EQ(answer.status, 400U);
   EXPECT_TRUE(has(answer.body, "client_msg_no each")) << answer.body;
+}
+
+TEST_F(SendStreamTest, TheFirstLineMayHoldWhatTheOthersShare) {
+  const std::string head =
+      R"({"payloads":{"hi":["Hi {{name}}"],"plain":["x"]},)"
+      R"("defaults":{"from_uid":"u1","channel_type":2,"payload_ref":"hi","vars":{"name":"you"}}})";
+  const std::string items = R"({"channel_id":"g1","vars":{"name":"Ann"}})"
+                            "\n"
+                            R"({"channel_id":"g2","payload_ref":"plain"})"
+                            "\n"
+                            R"({"channel_id":"g3","payload_ref":"none"})"
+                            "\n"
+                            R"({"channel_id":"g1"})";
+  const std::string text = "\xef\xbb\xbf\n" + head + "\r\n" + items;
+  for (const std::size_t bytes : {text.size(), std::size_t{1}, std::size_t{50}}) {
+    std::vector<std::string> pieces;
+    for (std::size_t at = 0; at < text.size(); at += bytes)
+      pieces.push_back(text.substr(at, bytes));
+    ScriptedStream stream(pieces);
+    const auto lines = send(stream);
+    ASSERT_EQ(lines.size(), 5U);
+    EXPECT_TRUE(has(lines[0], R"("index":0,"message_id":)")) << lines[0];
+    EXPECT_TRUE(has(lines[2], R"(payload_ref names \"none\", which is not in payloads)"))
+        << lines[2];
+    EXPECT_EQ(lines[4], end_line(4, 3, 0, 1));
+  }
+  // ["Hi you"], ["x"]
+  EXPECT_TRUE(has(last_payload("g1"), "WyJIaSB5b3UiXQ==")) << last_payload("g1");
+  EXPECT_TRUE(has(last_payload("g2"), "WyJ4Il0=")) << last_payload("g2");
+}
+
+TEST_F(SendStreamTest, AHeadAloneIsNoItem) {
+  for (const std::string end : {"", "\n"}) {
+    ScriptedStream stream({R"({"defaults":{}})" + end});
+    EXPECT_EQ(send(stream), std::vector<std::string>{end_line(0, 0)});
+  }
+  // Null is absent, and an item with a member that nobody knows is an item.
+  ScriptedStream stream({"{\"defaults\":null,\"payloads\":null}\n" + item("n0", "g1") + "\n"});
+  EXPECT_EQ(send(stream).back(), end_line(1, 1));
+}
+
+TEST_F(SendStreamTest, WithOneAtATimeTheFirstItemStandsAlone) {
+  ScriptedStream stream({"{}\n" + item("n1", "g1") + "\n"});
+  const auto lines = send(stream, "?on_error=stop");
+  ASSERT_EQ(lines.size(), 2U);
+  EXPECT_TRUE(has(lines[1], R"("code":"stopped")")) << lines[1];
+  EXPECT_TRUE(has(max_seq("g1"), ":0")) << max_seq("g1");
+}
+
+// What stands behind it is not meant to be sent without it.
+TEST_F(SendStreamTest, WithoutASoundHeadNothingIsSent) {
+  ApiOptions options;
+  options.send.head_bytes_max = 100;
+  options.http.limits.body_bytes = 1000;
+  configure(options);
+  const auto refused = [&](const std::string& head, unsigned status, const std::string& why,
+                           const Headers& more = {}) {
+    Headers headers = {{"Content-Type", "application/x-ndjson"}};
+    headers.insert(headers.end(), more.begin(), more.end());
+    ScriptedStream stream({head + "\n" + item("n0", "g1") + "\n"});
+    const Answer answer =
+        call(Verb::post, "/message/sendbatch?keep=true", "", "", headers, &stream);
+    EXPECT_EQ(answer.status, status) << head.substr(0, 100) << answer.body;
+    EXPECT_TRUE(has(answer.body, "nothing was sent: ")) << answer.body;
+    EXPECT_TRUE(has(answer.body, why)) << answer.body;
+    EXPECT_EQ(stream.written(), "");
+  };
+  refused(R"({"defaults":{"expire":5})", 400, "the head of the others: the body is not valid JSON");
+  refused(R"({"defaults":[]})", 400, "defaults must be an object with members of an item");
+  refused(R"({"defaults":{"expire":"5"}})", 400, "defaults.expire");
+  refused(R"({"payloads":{"a":""}})", 400, "payloads.a");
+  refused(R"({"payloads":{},"payloads":{}})", 400, "payloads must not be given twice");
+  refused(R"({"payloads":{},"items":[]})", 400, "it must not have anything, such as items");
+  refused(R"({"defaults":{},"channel_id":"g1"})", 400, "such as channel_id");
+  refused(R"({"defaults":{"topic":")" + std::string(100, 'x') + "\"}}", 413,
+          "it is longer than 100 bytes (api.maxHeadLineBytes)");
+  refused(std::string(1001, ' ') + "x", 413, "is longer than 1000 bytes (api.maxBodyBytes)");
+  refused(R"({"defaults":{"exipre":5}})", 400, "did you mean \\\"expire\\\"?",
+          {{"Jindou-Strict", "1"}});
+  options.http.body_budget = std::make_shared<ByteBudget>(std::size_t{50});
+  configure(options);
+  refused(R"({"defaults":{"topic":"longer than there is room for"}})", 429, "find no memory");
+  EXPECT_EQ(options.http.body_budget->used(), 0U);
+  EXPECT_TRUE(has(max_seq("g1"), ":0")) << max_seq("g1");
+  EXPECT_TRUE(has(call(Verb::get, "/jobs").body, "\"jobs\":[]"));
+}
+
+TEST_F(SendStreamTest, AHeadBehindOtherLinesIsNone) {
+  ScriptedStream stream({item("n0", "g1") + "\n{\"defaults\":{\"expire\":5}}\n"});
+  const auto lines = send(stream);
+  ASSERT_EQ(lines.size(), 3U);
+  EXPECT_TRUE(has(lines[1], R"("msg":"payloads and defaults are for the first line of the body")"))
+      << lines[1];
 }
 
 TEST_F(SendStreamTest, ChoicesThatExcludeEachOtherAreRefused) {

@@ -35,6 +35,10 @@ class ItemUpload {
   ItemUpload(Services& services, Request& request, JobUpload& upload)
       : services_(services), stream_(*request.stream), upload_(upload), items_(services, request) {}
 
+  // The first line, if it is the head of the others: true. Errors: as ItemLines::take_head().
+  Result<bool> take_head(LineSplitter::Found found, std::string_view line) {
+    return items_.take_head(found, line);
+  }
   // A line that is an item, or none. Errors: those of the upload, and of a line that others leave
   // no room for.
   // `where`: what the text of a refusal begins with.
@@ -132,15 +136,48 @@ Task<Result<void>> ItemUpload::add(LineSplitter::Found found, std::string_view l
   co_return Result<void>();
 }
 
-Task<Result<void>> add_lines(ItemUpload& items, LineSplitter& lines, std::string_view& piece) {
-  for (;;) {
-    std::string_view line;
-    const LineSplitter::Found found = lines.next(piece, line);
-    if (found == LineSplitter::Found::none) co_return Result<void>();
-    auto added = co_await items.add(found, line, {});
-    if (!added) co_return added;
+// The lines of a body of NDJSON.
+class LinesUpload {
+ public:
+  // Borrows it.
+  LinesUpload(Services& services, ItemUpload& items)
+      : items_(items),
+        lines_(services.options.http.limits.body_bytes, services.options.http.body_budget,
+               Stream::kKeptBytes) {}
+
+  Task<Result<void>> take(std::string_view piece) {
+    for (;;) {
+      std::string_view line;
+      const LineSplitter::Found found = lines_.next(piece, line);
+      if (found == LineSplitter::Found::none) co_return Result<void>();
+      auto added = co_await add(found, line);
+      if (!added) co_return added;
+    }
   }
-}
+  Task<Result<void>> finish() {
+    std::string_view line;
+    const LineSplitter::Found found = lines_.finish(line);
+    if (found == LineSplitter::Found::none) co_return Result<void>();
+    auto added = co_await add(found, line);
+    co_return added;
+  }
+
+ private:
+  Task<Result<void>> add(LineSplitter::Found found, std::string_view line) {
+    if (std::exchange(first_, false)) {
+      auto head = items_.take_head(found, line);
+      if (!head) co_return Result<void>(std::move(head).error());
+      if (*head) co_return Result<void>();
+    }
+    std::string nowhere;
+    auto added = co_await items_.add(found, line, std::move(nowhere));
+    co_return added;
+  }
+
+  ItemUpload& items_;
+  LineSplitter lines_;
+  bool first_ = true;
+};
 
 // The rows of a body of CSV.
 class CsvUpload {
@@ -251,16 +288,9 @@ Task<void> post_lines_as_job(Services& services, Request& request, Response& res
     co_return;
   }
   ItemUpload items(services, request, upload);
-  LineSplitter lines(services.options.http.limits.body_bytes, services.options.http.body_budget,
-                     Stream::kKeptBytes);
-  auto take_piece = [&](std::string_view& piece) { return add_lines(items, lines, piece); };
-  auto take_end = [&]() -> Task<Result<void>> {
-    std::string_view line;
-    const LineSplitter::Found found = lines.finish(line);
-    if (found == LineSplitter::Found::none) co_return Result<void>();
-    auto added = co_await items.add(found, line, {});
-    co_return added;
-  };
+  LinesUpload lines(services, items);
+  auto take_piece = [&](std::string_view& piece) { return lines.take(piece); };
+  auto take_end = [&] { return lines.finish(); };
   const auto read = co_await items.read(request, take_piece, take_end);
   co_await end_upload(services, request, response, upload, read);
 }

@@ -145,6 +145,7 @@ api::ApiOptions api_options(const config::Settings& settings, std::size_t refusa
   options.send.items_max = settings.api.max_batch;
   options.send.payload_bytes_max = settings.api.max_payload_bytes;
   options.send.expanded_bytes_max = settings.api.max_expanded_bytes;
+  options.send.head_bytes_max = settings.api.max_head_line_bytes;
   options.request_timeout = settings.api.request_timeout;
   // A repeat that is carried out finds what was stored by its client_msg_nos.
   options.idempotency_key_window =

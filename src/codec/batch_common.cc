@@ -14,6 +14,10 @@ namespace dom = simdjson::dom;
 
 using Member = SendMember;
 
+// What is kept for a byte: of a payload it and its template, of defaults a parsed document.
+constexpr std::size_t kKeptOfPayload = 3;
+constexpr std::size_t kKeptOfDefaults = 16;
+
 constexpr std::string_view kExclusive =
     "excludes payload_ref and template, and these exclude each other: give one of the three";
 
@@ -66,6 +70,7 @@ Result<void> BatchCommon::read_payloads(dom::element value) {
     if (!problem.text.empty()) {
       return Error(problem.code, "payloads." + place->first + ' ' + problem.text);
     }
+    held_bytes_ += kKeptOfPayload * bytes.size() + place->first.size() + sizeof(SharedPayload);
     place->second.bytes = std::make_shared<const std::string>(std::move(bytes));
   }
   return {};
@@ -78,6 +83,7 @@ Result<void> BatchCommon::read_defaults(dom::element value) {
   }
   // A document of its own, which stays when the next text is parsed.
   const std::string text = simdjson::minify(value);
+  held_bytes_ += kKeptOfDefaults * text.size();
   parser_ = std::make_unique<dom::parser>();
   dom::object object;
   if (parser_->parse(text.data(), text.size(), true).get(object) != simdjson::SUCCESS) {

@@ -77,6 +77,9 @@ class BatchCommon {
   Result<void> read_payloads(simdjson::dom::element value);
   Result<void> read_defaults(simdjson::dom::element value);
 
+  // About what both take in memory.
+  std::size_t held_bytes() const { return held_bytes_; }
+
   const SendLimits& limits() const { return limits_; }
   bool has_defaults() const { return parser_ != nullptr; }
   const SendFields& defaults() const { return defaults_; }
@@ -143,6 +146,7 @@ class BatchCommon {
   Variables variables_;             // of the item being read
   PayloadTemplate::Values values_;  // what it is filled in with
   std::set<TemplateRef> wanted_;
+  std::size_t held_bytes_ = 0;
   std::size_t expanded_bytes_ = 0;
   bool exhausted_ = false;  // an item went beyond the limit
 };

@@ -367,5 +367,48 @@ TEST_F(BatchForms, OneItemByItself) {
   EXPECT_EQ(std::get<BatchItem>(parse_item(by_template, 6, common)).payload, "T");
 }
 
+TEST(ReadHead, IsWhatTheItemsBehindItShare) {
+  const SendLimits limits;
+  BatchCommon common(limits);
+  const auto read = read_head(
+      R"({"payloads":{"p":"aGk="},"defaults":{"from_uid":"u1",)" + std::string(kTo) + "}}", common);
+  ASSERT_TRUE(read && *read);
+  EXPECT_GT(common.held_bytes(), 16U);
+  const auto item = parse_item(R"({"payload_ref":"p"})", 0, common);
+  ASSERT_TRUE(std::holds_alternative<BatchItem>(item));
+  EXPECT_EQ(std::get<BatchItem>(item).payload.str(), "hi");
+  // With these defaults it might pass for an item.
+  const auto late = parse_item(R"({"payload_ref":"p","defaults":{}})", 7, common);
+  ASSERT_TRUE(std::holds_alternative<std::vector<ItemProblem>>(late));
+  const ItemProblem& problem = std::get<std::vector<ItemProblem>>(late).front();
+  EXPECT_EQ(problem.text, "payloads and defaults are for the first line of the body");
+  EXPECT_EQ(problem.index, 7U);
+}
+
+TEST(ReadHead, TellsAHeadFromAnItem) {
+  SendLimits limits;
+  limits.head_bytes_max = 60;
+  const auto told = [&limits](const std::string& text) {
+    BatchCommon common(limits);
+    const auto read = read_head(text, common);
+    if (!read) return read.error().detail();
+    return std::string(*read ? "head" : "item");
+  };
+  for (const char* text : {"{}", "[]", "not", R"({"payload":"defaults"})", R"(["defaults"])",
+                           R"({"payload":{"defaults":1}})"}) {
+    EXPECT_EQ(told(text), "item") << text;
+  }
+  EXPECT_EQ(told(R"({"defaults":null})"), "head");
+  EXPECT_EQ(told(R"({"payloads":{}})"), "head");
+  EXPECT_EQ(told(R"({"payloads":{},"x":1})"),
+            "the first line, the head of the others: beside payloads and defaults it must not have "
+            "anything, such as x");
+  EXPECT_NE(told(R"({"defaults":)").find("the first line, the head of the others: "),
+            std::string::npos);
+  EXPECT_NE(told(R"({"defaults":{"topic":")" + std::string(60, 'x') + "\"}}")
+                .find("longer than 60 bytes (api.maxHeadLineBytes)"),
+            std::string::npos);
+}
+
 }  // namespace
 }  // namespace jindou::codec

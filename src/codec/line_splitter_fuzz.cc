@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -56,7 +57,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   TemplateSet templates;
   templates.put({"t", 0}, "{\"t\":\"{{name}}\"}");
   BatchCommon common(limits, &templates);
+  bool first = true;
   for (const std::string& line : whole) {
+    if (std::exchange(first, false)) {
+      const Result<bool> head = read_head(line, common);
+      if (!head) {
+        JD_ASSERT(!head.error().detail().empty());
+        break;
+      }
+      if (*head) continue;
+    }
     const ItemBody item = parse_item(line, 0, common);
     if (const auto* problems = std::get_if<std::vector<ItemProblem>>(&item)) {
       JD_ASSERT(!problems->empty());

@@ -173,6 +173,14 @@ BatchBody read_legacy(dom::object object, const SendLimits& limits) {
   return batch;
 }
 
+bool has_head_members(dom::element element) {
+  dom::object object;
+  if (element.get_object().get(object) != simdjson::SUCCESS) return false;
+  ItemsForm form;
+  (void)read_form(object, form);
+  return form.payloads || form.defaults;
+}
+
 }  // namespace
 
 BatchBody parse_batch(const JsonText& body, const SendLimits& limits,
@@ -201,6 +209,13 @@ ItemBody parse_item(std::string_view text, std::size_t index, BatchCommon& commo
   const auto parsed = parse_json(text);
   if (parsed) {
     read_batch_item(*parsed, index, common, item, problems);
+    if ((!problems.empty() || common.has_defaults()) && has_head_members(*parsed)) {
+      (void)common.take_wanted();
+      ItemProblem late;
+      late.index = index;
+      late.text = "payloads and defaults are for the first line of the body";
+      return std::vector<ItemProblem>{std::move(late)};
+    }
   } else {
     problems.add("", "is no item: " + parsed.error().detail(), parsed.error().code());
     problems.finish_item(index, {});
@@ -208,6 +223,53 @@ ItemBody parse_item(std::string_view text, std::size_t index, BatchCommon& commo
   if (common.wants_templates()) return TemplatesWanted{common.take_wanted()};
   if (!problems.empty()) return problems.take();
   return item;
+}
+
+namespace {
+
+constexpr std::size_t kShownNameBytes = 64;
+
+bool names_head(std::string_view text) {
+  return text.find("\"payloads\"") != std::string_view::npos ||
+         text.find("\"defaults\"") != std::string_view::npos;
+}
+
+Error head_error(const Error& error) {
+  return Error(error.code(), "the first line, the head of the others: " + error.detail());
+}
+
+}  // namespace
+
+Result<bool> read_head(std::string_view text, BatchCommon& common) {
+  if (!names_head(text)) return false;
+  const auto parsed = parse_json(text);
+  if (!parsed) return head_error(parsed.error());
+  dom::object object;
+  if (parsed->get_object().get(object) != simdjson::SUCCESS) return false;
+  ItemsForm form;
+  const std::string_view twice = read_form(object, form);
+  if (!form.payloads && !form.defaults) return false;
+  if (!twice.empty()) {
+    return head_error(Error(Errc::invalid, std::string(twice) + " must not be given twice"));
+  }
+  for (const auto member : object) {
+    if (member.key == "payloads" || member.key == "defaults") continue;
+    const std::string name(member.key.size() > kShownNameBytes ? "(a long name)" : member.key);
+    return head_error(Error(
+        Errc::invalid, "beside payloads and defaults it must not have anything, such as " + name));
+  }
+  const std::size_t most = common.limits().head_bytes_max;
+  if (text.size() > most) {
+    return head_error(Error(Errc::too_large, "it is longer than " + std::to_string(most) +
+                                                 " bytes (api.maxHeadLineBytes)"));
+  }
+  if (form.payloads) {
+    if (auto read = common.read_payloads(*form.payloads); !read) return head_error(read.error());
+  }
+  if (form.defaults) {
+    if (auto read = common.read_defaults(*form.defaults); !read) return head_error(read.error());
+  }
+  return true;
 }
 
 std::string find_client_msg_no(std::string_view text) {

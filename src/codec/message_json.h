@@ -53,9 +53,17 @@ BatchBody parse_batch(const JsonText& body, const SendLimits& limits,
                       const TemplateSet* templates = nullptr);
 
 // One item by itself, as a line of a stream has it: the same as an item of a batch whose payloads,
-// defaults and templates are `common`. A text that is no JSON is a problem of the item, too.
+// defaults and templates are `common`. A text that is no JSON is a problem of the item, too, and so
+// is a head (read_head) behind the first line: with defaults of the first one it might pass for an
+// item.
 using ItemBody = std::variant<BatchItem, std::vector<ItemProblem>, TemplatesWanted>;
 ItemBody parse_item(std::string_view text, std::size_t index, BatchCommon& common);
+
+// The first line of a stream may be the head of the others: an object with `payloads`, `defaults`,
+// or both, which are read into `common` and count for all lines behind it. False: it is no head.
+// Errors: invalid, too_large, with a sentence; also for a line that seems to be meant as one and is
+// no JSON, because what follows would be sent without it. `common` is of no use afterwards.
+Result<bool> read_head(std::string_view text, BatchCommon& common);
 
 // The client_msg_no of an item that is not refused by parse_item() but for another reason. Empty
 // when there is none, or none that an answer may repeat.

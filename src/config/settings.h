@@ -106,6 +106,7 @@ struct ApiSettings {
   std::size_t max_payload_bytes = 32767;
   std::chrono::milliseconds idempotency_key_window{24LL * 3600 * 1000};
   std::size_t max_expanded_bytes = std::size_t{32} << 20;
+  std::size_t max_head_line_bytes = std::size_t{1} << 20;
   std::chrono::milliseconds idempotency_window{7LL * 24 * 3600 * 1000};
   std::chrono::milliseconds request_timeout{5'000};
   std::chrono::milliseconds header_timeout{10'000};

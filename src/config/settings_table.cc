@@ -181,6 +181,10 @@ constexpr std::array kTable{
             kRestart,
             "Payloads of one batch that several items share or that variables are filled into, "
             "counted for each item; more is 400."},
+    Setting{"api.maxHeadLineBytes", bytes, JD_MEMBER(api.max_head_line_bytes), kKiB, kGiB, "",
+            kOurs, kRestart,
+            "The first line of a streamed batch when it has the payloads and defaults of the "
+            "others: it is kept as long as the stream lasts; more is 413."},
     Setting{"api.idempotencyWindow", duration, JD_MEMBER(api.idempotency_window), kMinute,
             3650 * kDay, "", kOurs, kRestart,
             "How long a client_msg_no is remembered: repeats within it store nothing."},

@@ -148,7 +148,9 @@ Operation send_batch() {
           R"([{"message_id":1035,"message_idstr":"1035","message_seq":1,"client_msg_no":"b1",)"
           R"("reason":1},{"message_id":2059,"message_idstr":"2059","message_seq":1,)"
           R"("client_msg_no":"b2","reason":1}])",
-      .body_lines = "An item of the array form each. " + query_of(bodies::SendForm::lines),
+      .body_lines = "An item of the array form each; the first line may be an object with "
+                    "`payloads`, `defaults` or both, which count for the others. " +
+                    query_of(bodies::SendForm::lines),
       .body_rows = "The first row names the columns: " + member_columns() +
                    ", and variables of the payload. The answer is as for lines. " +
                    query_of(bodies::SendForm::rows),

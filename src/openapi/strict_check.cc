@@ -243,6 +243,15 @@ std::string unknown_item_members(std::string_view line, http::Verb method, std::
   return unknown.take();
 }
 
+std::string unknown_body_members(std::string_view text, http::Verb method, std::string_view path) {
+  const OperationShape* operation = find_shape(method, path);
+  if (operation == nullptr || operation->body == nullptr) return {};
+  Unknown unknown;
+  const auto body = codec::parse_json(text);
+  if (body) check(*body, *operation->body, {}, unknown);
+  return unknown.take();
+}
+
 std::string misplaced_choice(const http::Request& request, http::Verb method,
                              std::string_view path) {
   std::string text;

@@ -31,6 +31,9 @@ std::string unknown_members(const http::Request& request, http::Verb method, std
 // The same for one line of a body of NDJSON, which is an item of the array that `path` takes.
 std::string unknown_item_members(std::string_view line, http::Verb method, std::string_view path);
 
+// The same for a text that is a body of that path.
+std::string unknown_body_members(std::string_view text, http::Verb method, std::string_view path);
+
 // Not only in the strict mode: a sentence about a choice of sending (bodies/send_choices.h), or a
 // condition, that the query or a header field of a request names and `path` does not take, or
 // empty. Whoever adds dry_run to a recall believes that nothing is recalled.

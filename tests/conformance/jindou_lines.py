@@ -3,7 +3,7 @@
 import json
 
 from contract import Fails, clause, offered
-from target import ABSENT, fresh, item
+from target import ABSENT, base64_of, fresh, item
 
 PAGE = "docs/api.md, Lines"
 BATCH_PAGE = "docs/batch.md, Lines: any number of items"
@@ -154,6 +154,25 @@ def repeat(server):
     answer.require((last.get("items"), last.get("duplicate")) == (4, 2), "duplicate is not 2")
     if len(server.contents(channel)) != 4:
         raise Fails("something is stored twice, or not at all")
+
+
+@clause("jindou.lines.head", BATCH_PAGE,
+        "The first line may hold payloads and defaults for the others; it has no result. When it is "
+        "wrong it is a 400, and nothing is sent.")
+def head(server):
+    channel = fresh("group")
+    shared = {"payloads": {"hi": base64_of("Hi {{name}}")},
+              "defaults": {"from_uid": "system", "channel_type": 2, "payload_ref": "hi",
+                           "channel_id": channel}}
+    answer, found, last = stream(server, text_of(
+        [shared] + [{"vars": {"name": name}} for name in ("Ann", "Bob")]))
+    offered(len(found) == 2, "the first line is no head", answer)
+    answer.require(last.get("accepted") == 2, "not all are accepted")
+    if server.contents(channel) != [b"Hi Ann", b"Hi Bob"]:
+        raise Fails("the payloads are not filled in")
+    server.refuse(text_of([dict(shared, defaults=[]), item(channel)]), headers=LINES)
+    if len(server.contents(channel)) != 2:
+        raise Fails("something is sent without its head")
 
 
 @clause("jindou.lines.vars", PAGE, "Lines may have vars, which fill in the payload of their line.")

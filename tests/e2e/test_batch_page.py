@@ -148,7 +148,7 @@ class Examples(unittest.TestCase):
         for page in PAGES:
             text = (ROOT / "docs" / page).read_text()
             named = re.findall(r"\| `([\w.]+)` \(([\w ]+)\) \|", text)
-            self.assertEqual(len(named), 8, page)
+            self.assertEqual(len(named), 9, page)
             for key, value in named:
                 self.assertEqual(defaults[key], value.replace(" ", ""), (page, key))
 

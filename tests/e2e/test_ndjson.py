@@ -360,12 +360,14 @@ class SmallBudget(ServerCase):
     config = {"api.bodyBytesInFlight": 1 << 20, "api.maxBodyBytes": 512 << 10,
               "api.streamTimeout": "5s"}
 
-    def two_halves(self):
-        """Two streams with the beginning of a line each, which leave no room for a large piece."""
-        uploads = [Upload(self.server).__enter__() for _ in range(2)]
-        for upload in uploads:
+    def two_halves(self, groups):
+        """Two streams with an item and the beginning of a line each, which leave no room for a large
+        piece."""
+        uploads = [Upload(self.server).__enter__() for _ in groups]
+        for upload, group in zip(uploads, groups):
             self.addCleanup(upload.raw.sock.close)
-            upload.send(b'{"payload":"')
+            # The first line might be a head, without which there is no stream.
+            upload.send(lines_of([item(group, "first")]) + b'{"payload":"')
         for upload, pieces in zip(uploads, (33, 26)):
             for _ in range(pieces):
                 upload.send(b"x" * 8_000)
@@ -376,19 +378,20 @@ class SmallBudget(ServerCase):
         return uploads
 
     def test_streams_do_not_wait_for_each_other(self):
-        uploads = self.two_halves()
-        groups = [fresh("g") for _ in uploads]
+        groups = [fresh("g") for _ in range(2)]
+        uploads = self.two_halves(groups)
         for upload, group in zip(uploads, groups):
             upload.send(b'"}\n' + lines_of([item(group, "a")]))
             upload.end()
         for upload in uploads:
-            refused, accepted, end = upload.read_all()
+            first, refused, accepted, end = upload.read_all()
+            self.assertEqual(first["message_seq"], 1)
             self.assertIn(refused["code"], ("too_large", "overloaded"))
-            self.assertEqual(accepted["message_seq"], 1)
-            self.assertEqual((end["done"], end["items"]), (True, 2))
+            self.assertEqual(accepted["message_seq"], 2)
+            self.assertEqual((end["done"], end["items"]), (True, 3))
 
     def test_streams_that_have_gone_hold_nothing(self):
-        for upload in self.two_halves():
+        for upload in self.two_halves([fresh("g"), fresh("g")]):
             upload.raw.sock.close()
         body = json.dumps([item(fresh("g"), "x" * 20_000) for _ in range(10)])
         wait_until(lambda: self.server.post("/message/sendbatch", body).status == 200,
