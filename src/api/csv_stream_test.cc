@@ -210,11 +210,7 @@ TEST_F(CsvStreamTest, WhatIsAskedForIsChecked) {
   expect_refused(rows, "template_version must be", "?template=t&template_version=x");
   expect_refused(rows, "payload or template, not both", "?template=t&payload=hi");
   expect_refused(rows, "the payload ", "?payload=%7B%7Bname");
-  expect_refused(rows, "not for a stream of lines", std::string(kHiPayload) + "&atomic=true");
   expect_refused(rows, "on_error takes", std::string(kHiPayload) + "&on_error=maybe");
-  ScriptedStream stream(rows);
-  const Answer keyed = post_csv(stream, kHiPayload, {{"Idempotency-Key", "k"}});
-  EXPECT_EQ(keyed.status, 400U) << keyed.body;
 }
 
 TEST_F(CsvStreamTest, ItBeginsOnlyWhereThereIsMemoryForARow) {

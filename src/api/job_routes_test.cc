@@ -189,12 +189,6 @@ TEST_F(JobRoutesTest, WhatIsAskedForIsChecked) {
   EXPECT_TRUE(has(told("async=1&ack=received"), "ack is for a batch that is answered"));
   EXPECT_TRUE(has(told("async=1&name=" + std::string(129, 'n')), "name takes at most 128 bytes"));
   EXPECT_EQ(jobs_listed(), 0U);
-  ScriptedStream stream({item("n0", "g1") + "\n"});
-  const Answer keyed =
-      call(Verb::post, kAsync, "", "",
-           {{"Content-Type", "application/x-ndjson"}, {"Idempotency-Key", "k"}}, &stream);
-  EXPECT_EQ(keyed.status, 400U);
-  EXPECT_EQ(stream.pieces_read(), 0U);
 }
 
 TEST_F(JobRoutesTest, ArePausedResumedCancelledAndDeleted) {

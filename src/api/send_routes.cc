@@ -23,6 +23,7 @@
 #include "api/send_stream.h"
 #include "api/streamed_upload.h"
 #include "api/template_routes.h"
+#include "api/whole_lines.h"
 #include "model/id_rules.h"
 #include "observe/request_trace.h"
 
@@ -66,6 +67,11 @@ std::size_t count_objects(std::string_view text) {
   return std::max<std::size_t>(count, 1);
 }
 
+// The same of lines.
+std::size_t count_lines(std::string_view text) {
+  return static_cast<std::size_t>(std::ranges::count(text, '\n')) + 1;
+}
+
 // jindou_batch_items_total. Refers to metrics, which outlive the core.
 class ItemCounters {
  public:
@@ -91,6 +97,19 @@ void count_items(Services& services, const Request& request, const Results& resu
   ItemCounts counts;
   counts.add(results);
   counts.trace(request);
+}
+
+SendForm form_of(const Request& request) {
+  if (is_csv(request)) return SendForm::rows;
+  return is_item_stream(request) ? SendForm::lines : SendForm::batch;
+}
+
+// In the form of the request. `kept` has ended.
+void answer_items(const Request& request, Response& response, const Results& results,
+                  const std::vector<std::string>& client_msg_nos, const KeptBatch& kept) {
+  if (form_of(request) == SendForm::batch) return answer_batch(response, results, client_msg_nos);
+  const bool named = kept.wanted() && !kept.failure();
+  answer_lines(response, results, client_msg_nos, named ? kept.id() : std::string_view());
 }
 
 Results results_of(const partition::TransactionResult& result) {
@@ -190,7 +209,7 @@ Task<void> send_items(Services& services, Request& request, Response& response,
   count_items(services, request, *results);
   co_await kept.add(*results);
   co_await kept.end(response);
-  answer_batch(response, *results, client_msg_nos);
+  answer_items(request, response, *results, client_msg_nos, kept);
   co_await repeatable.end(is_settled(*results));
 }
 
@@ -254,7 +273,7 @@ Task<void> send_bound(Services& services, Request& request, Response& response,
     count_items(services, request, *results);
     co_await kept.add(*results);
     co_await kept.end(response);
-    answer_batch(response, *results, client_msg_nos);
+    answer_items(request, response, *results, client_msg_nos, kept);
     co_await repeatable.end(is_settled(*results));
     co_return;
   }
@@ -283,10 +302,11 @@ Task<void> send_bound(Services& services, Request& request, Response& response,
   if (result->made()) {
     co_await kept.add(sent);
     co_await kept.end(response);
+    answer_items(request, response, sent, client_msg_nos, kept);
   } else {
     co_await kept.fail(response, result->error());
+    answer_together(response, *result, client_msg_nos);
   }
-  answer_together(response, *result, client_msg_nos);
   co_await repeatable.end(result->made() || !errc_retriable(result->error().code()));
 }
 
@@ -419,6 +439,10 @@ std::size_t payload_bytes(const std::vector<codec::BatchItem>& items) {
 Task<std::optional<codec::BatchBody>> read_batch(Services& services, Request& request,
                                                  Response& response) {
   const observe::TracedPart part(request.trace.get(), "parse");
+  if (form_of(request) != SendForm::batch) {
+    auto lines = co_await read_whole_lines(services, request, response);
+    co_return lines;
+  }
   co_await request.turns->wait();
   const codec::SendLimits limits = send_limits(services.options.send, request);
   auto body = codec::parse_batch(request.body, limits);
@@ -470,8 +494,10 @@ Task<void> post_batch(Services& services, Request& request, Response& response) 
     co_return;
   }
   // Before the body is parsed, which costs more than all the rest of a refusal.
-  const std::size_t items_about =
-      std::min(services.options.send.items_max, count_objects(request.body));
+  const std::size_t items_about = std::min(
+      services.options.send.items_max, form_of(request) == SendForm::batch
+                                           ? count_objects(request.body)
+                                           : count_lines(request.body));
   request.announced.reset();
   ReservationPtr reservation = services.deps.router.reserve(items_about, request.body.size());
   if (!reservation) {
@@ -506,6 +532,10 @@ Task<void> post_batch(Services& services, Request& request, Response& response) 
 // What the caller is to know of load and limits, as they are behind it.
 Task<void> post_advised_batch(Services& services, Request& request, Response& response) {
   co_await post_batch(services, request, response);
+  // Also of one that was stored.
+  if (response.status == 200 && form_of(request) != SendForm::batch) {
+    response.content_type = "application/x-ndjson";
+  }
   add_rate_limit_fields(services, request, response);
   add_batch_advice(services, request, response);
   if (response.status < 300) add_applied_choices(request, level_reached(request), response);
@@ -516,11 +546,8 @@ Task<void> refuse_wish(Response& response, Error error) {
   co_return;
 }
 
-bool comes_in_pieces(const Request& request) { return is_item_stream(request) || is_csv(request); }
-
-SendForm form_of(const Request& request) {
-  if (request.stream == nullptr) return SendForm::batch;
-  return is_csv(request) ? SendForm::rows : SendForm::lines;
+bool comes_in_pieces(const Request& request) {
+  return form_of(request) != SendForm::batch && !is_whole_lines(request);
 }
 
 // As they are before a stream: the header is sent first.
@@ -534,18 +561,18 @@ Task<void> post_sendbatch(Services& services, Request& request, Response& respon
   const SendForm form = form_of(request);
   Result<JobWish> wish = wanted_job(request, form, services.deps.clock.wall_ms());
   if (!wish) return refuse_wish(response, std::move(wish).error());
+  if (form == SendForm::batch || request.stream == nullptr) {
+    if (wish->wanted) return post_job(services, request, response, std::move(*wish));
+    return post_advised_batch(services, request, response);
+  }
   if (form == SendForm::rows) {
     if (wish->wanted) return post_csv_as_job(services, request, response, std::move(*wish));
     add_fields_ahead(services, request, response);
     return post_csv_stream(services, request, response);
   }
-  if (form == SendForm::lines) {
-    if (wish->wanted) return post_lines_as_job(services, request, response, std::move(*wish));
-    add_fields_ahead(services, request, response);
-    return post_item_stream(services, request, response);
-  }
-  if (wish->wanted) return post_job(services, request, response, std::move(*wish));
-  return post_advised_batch(services, request, response);
+  if (wish->wanted) return post_lines_as_job(services, request, response, std::move(*wish));
+  add_fields_ahead(services, request, response);
+  return post_item_stream(services, request, response);
 }
 
 }  // namespace

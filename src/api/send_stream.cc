@@ -732,15 +732,6 @@ Task<void> ItemStream::deliver() {
   co_await stream_.write(text);
 }
 
-// Whether it has no key, which a stream cannot have. Else it has been answered.
-bool check_unnamed(const Request& request, Response& response) {
-  if (request.header("Idempotency-Key").empty()) return true;
-  answer_invalid(response,
-                 "an Idempotency-Key is for a request whose answer is kept: the items of a stream "
-                 "of lines are repeatable by a client_msg_no each");
-  return false;
-}
-
 // Reads until the columns are known; `piece` is what of the last piece is left. False: there are
 // none, and the request has been answered.
 Task<bool> read_columns(Services& services, Request& request, Response& response, CsvRows& rows,
@@ -828,13 +819,11 @@ bool is_item_stream(const Request& request) {
 }
 
 Task<void> post_item_stream(Services& services, Request& request, Response& response) {
-  if (!check_unnamed(request, response)) co_return;
   std::optional<CsvRows> none;
   co_await run_item_stream(services, request, response, std::move(none), {});
 }
 
 Task<void> post_csv_stream(Services& services, Request& request, Response& response) {
-  if (!check_unnamed(request, response)) co_return;
   auto rows = CsvRows::create(request);
   if (!rows) {
     answer_error(response, rows.error());

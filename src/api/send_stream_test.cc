@@ -250,23 +250,6 @@ TEST_F(SendStreamTest, OnErrorIsOneOfTwo) {
   EXPECT_EQ(stream.pieces_read(), 0U);
 }
 
-TEST_F(SendStreamTest, WhatNeedsTheWholeBatchIsRefused) {
-  for (const std::string query : {"?atomic=true", "?atomic=false"}) {
-    ScriptedStream stream({item("n0", "g1") + "\n"});
-    const Answer answer = call(Verb::post, "/message/sendbatch" + query, "", "",
-                               {{"Content-Type", "application/x-ndjson"}}, &stream);
-    EXPECT_EQ(answer.status, 400U);
-    EXPECT_TRUE(has(answer.body, "not for a stream of lines")) << answer.body;
-    EXPECT_EQ(stream.pieces_read(), 0U);
-  }
-  ScriptedStream stream({item("n0", "g1") + "\n"});
-  const Answer answer =
-      call(Verb::post, "/message/sendbatch", "", "",
-           {{"Content-Type", "application/x-ndjson"}, {"Idempotency-Key", "k"}}, &stream);
-  EXPECT_EQ(answer.status, 400U);
-  EXPECT_TRUE(has(answer.body, "client_msg_no each")) << answer.body;
-}
-
 TEST_F(SendStreamTest, TheFirstLineMayHoldWhatTheOthersShare) {
   const std::string head =
       R"({"payloads":{"hi":["Hi {{name}}"],"plain":["x"]},)"

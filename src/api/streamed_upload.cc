@@ -231,15 +231,6 @@ class CsvUpload {
   bool begun_ = false;
 };
 
-bool refuse_key(const Request& request, Response& response) {
-  if (request.header("Idempotency-Key").empty()) return false;
-  answer_invalid(
-      response,
-      "an Idempotency-Key is for a request whose answer is kept: the items of a stream of lines or "
-      "rows are repeatable by a client_msg_no each");
-  return true;
-}
-
 // Memory that an upload needs and takes once: it waits for none.
 std::size_t room_of_upload() { return 2 * kJobChunkBytesMax + ItemLines::kTemplateBytes; }
 
@@ -275,7 +266,6 @@ Task<void> end_upload(Services& services, Request& request, Response& response, 
 
 Task<void> post_lines_as_job(Services& services, Request& request, Response& response,
                              JobWish wish) {
-  if (refuse_key(request, response)) co_return;
   BudgetShare share(services.options.http.body_budget);
   if (!share.resize(room_of_upload())) {
     answer_overloaded(response);
@@ -296,7 +286,6 @@ Task<void> post_lines_as_job(Services& services, Request& request, Response& res
 }
 
 Task<void> post_csv_as_job(Services& services, Request& request, Response& response, JobWish wish) {
-  if (refuse_key(request, response)) co_return;
   auto csv = CsvRows::create(request);
   if (!csv) {
     answer_error(response, csv.error());

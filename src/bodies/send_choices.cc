@@ -32,8 +32,9 @@ constexpr std::array kChoices = {
     SendChoice{.name = "atomic",
                .field = "Jindou-Atomic",
                .shown_type = "true, false",
-               .meaning = "the array is sent as a whole or not at all",
-               .direct = kBatch},
+               .meaning = "the batch is sent as a whole or not at all; lines and rows, too, up to "
+                          "`api.maxBatch` of them, which are read to the end first",
+               .direct = kBatches},
     SendChoice{.name = "on_error",
                .field = "Jindou-On-Error",
                .type = ChoiceType::word,
@@ -216,10 +217,7 @@ std::string why_not_taken(const SendChoice& choice, SendForm form, bool as_job, 
   if (as_job) {
     return text + " is for a batch that is answered when it is done, not for a job (async)";
   }
-  if (form == SendForm::message) {
-    return text + " is for a batch: send an array to /message/sendbatch";
-  }
-  return text + " is for a batch that is read as a whole, not for a stream of lines";
+  return text + " is for a batch: send an array to /message/sendbatch";
 }
 
 std::string what_it_takes(const SendChoice& choice, GivenBy by) {

@@ -65,7 +65,8 @@ TEST(SendChoices, SentencesNameWhatIsTaken) {
   EXPECT_EQ(why_not_taken(*find_send_choice("rate"), SendForm::lines, false, GivenBy::field),
             "the header field Jindou-Rate is for a job: async=true makes one of the batch");
   EXPECT_EQ(taken_names(SendForm::lines, false),
-            "`sender_conversation`, `on_error`, `ack`, `dry_run`, `keep`, `async`, `hold_ms`");
+            "`sender_conversation`, `atomic`, `on_error`, `ack`, `dry_run`, `keep`, `async`, "
+            "`hold_ms`");
 }
 
 }  // namespace

@@ -149,7 +149,8 @@ Operation send_batch() {
           R"("reason":1},{"message_id":2059,"message_idstr":"2059","message_seq":1,)"
           R"("client_msg_no":"b2","reason":1}])",
       .body_lines = "An item of the array form each; the first line may be an object with "
-                    "`payloads`, `defaults` or both, which count for the others. " +
+                    "`payloads`, `defaults` or both, which count for the others. With atomic=true "
+                    "or an Idempotency-Key it is read as a whole, with the bounds of an array. " +
                     query_of(bodies::SendForm::lines),
       .body_rows = "The first row names the columns: " + member_columns() +
                    ", and variables of the payload. The answer is as for lines. " +

@@ -276,13 +276,26 @@ std::string misplaced_choice(const http::Request& request, http::Verb method,
   return text;
 }
 
+namespace {
+
+// NDJSON and CSV: whoever reads the lines checks each.
+bool is_of_lines(const http::Request& request) {
+  const std::string_view given = request.header("content-type");
+  std::string_view type = given.substr(0, given.find(';'));
+  while (type.ends_with(' ')) type.remove_suffix(1);
+  return boost::beast::iequals(type, "application/x-ndjson") ||
+         boost::beast::iequals(type, "text/csv");
+}
+
+}  // namespace
+
 std::string unknown_members(const http::Request& request, http::Verb method,
                             std::string_view path) {
   const OperationShape* operation = find_shape(method, path);
   if (operation == nullptr) return {};
   Unknown unknown;
   check_query(request.query(), operation->query, unknown);
-  if (operation->body != nullptr && !request.streams) {
+  if (operation->body != nullptr && !request.streams && !is_of_lines(request)) {
     const auto body = codec::parse_json(request.body);
     if (body) check(*body, *operation->body, {}, unknown);
   }

@@ -175,6 +175,36 @@ def head(server):
         raise Fails("something is sent without its head")
 
 
+@clause("jindou.lines.atomic", "docs/batch.md, All or none",
+        "Of lines ?atomic=true sends all or none: a bad line is a 400 and nothing is sent; sound ones "
+        "are answered a line each.")
+def atomic(server):
+    channel = fresh("group")
+    sound = [item(channel, "m%d" % n) for n in range(2)]
+    answer = server.batch(text_of(sound + ["{"]), query="atomic=true", headers=LINES)
+    offered(answer.status == 400, "it is answered %d" % answer.status, answer)
+    if server.contents(channel):
+        raise Fails("a part of the batch is sent")
+    answer, found, last = stream(server, text_of(sound), query="atomic=true")
+    answer.require(len(found) == 2 and last.get("accepted") == 2, "not both are accepted")
+    if server.contents(channel) != [b"m0", b"m1"]:
+        raise Fails("what is stored is not the two")
+
+
+@clause("jindou.lines.key", "docs/batch.md, Repeats of a whole request",
+        "Lines with an Idempotency-Key are sent once: a repeat gets the first answer, with the header "
+        "Idempotency-Replay: true.")
+def keyed(server):
+    channel, headers = fresh("group"), dict(LINES, **{"Idempotency-Key": fresh("key")})
+    first, _, _ = stream(server, text_of([item(channel, "once")]), headers=headers)
+    second, _, _ = stream(server, text_of([item(channel, "once")]), headers=headers)
+    offered(second.headers.get("idempotency-replay") == "true", "the header is not looked at",
+            second)
+    second.require(second.body == first.body, "the answer is another one")
+    if server.contents(channel) != [b"once"]:
+        raise Fails("the message is not stored once")
+
+
 @clause("jindou.lines.vars", PAGE, "Lines may have vars, which fill in the payload of their line.")
 def variables(server):
     channel = fresh("group")

@@ -231,7 +231,7 @@ FAULTS = [
     (member(SEND, message_id=7), ["repeat.send"]),
     (each_stored(payload=spaced), ["item.payload-json"]),
     (DOUBLES, ["item.flags-beside", "key.replay", "key.send", "key.concurrent", "coding.gzip",
-               "coding.zstd"]),
+               "coding.zstd", "lines.key"]),
     (LOSES, ["http.chunked", "ack.received", "lines.results", "job.made", "job.prefer",
              "job.nothing-twice", "command.send"]),
     (stored(lambda found: [dict(each, from_uid=found[0]["from_uid"]) for each in found]),

@@ -358,7 +358,7 @@ class AskedForInTheWrongPlace(ServerCase):
 
     def test_lines_and_rows(self):
         group = fresh("g")
-        for query in ("atomic=false", "name=x", "payload=hi"):
+        for query in ("rate=5", "name=x", "payload=hi"):
             answer = self.server.post("/message/sendbatch?" + query,
                                       json.dumps(item(group)) + "\n", headers=NDJSON)
             self.assertIn(query.split("=")[0], self.assert_error(answer, 400)["msg"])
