@@ -3,6 +3,7 @@
 #include <boost/beast/core/string.hpp>
 
 #include "api/query_number.h"
+#include "codec/byte_order_mark.h"
 
 namespace jindou::api {
 namespace {
@@ -35,12 +36,79 @@ bool is_csv(const Request& request) {
   return boost::beast::iequals(type, "text/csv");
 }
 
-Result<CsvRows> CsvRows::create(const Request& request) {
+Result<CsvRows> CsvRows::create(const Request& request, std::size_t head_bytes_max,
+                                std::shared_ptr<ByteBudget> budget) {
   JD_TRY(const codec::CsvDefaults defaults, csv_defaults(request));
   JD_TRY(codec::CsvItems items, codec::CsvItems::create(defaults));
   codec::CsvLimits limits;
   limits.record_bytes_max = kRowBytesMax;
-  return CsvRows(std::move(items), limits);
+  return CsvRows(std::move(items), limits, head_bytes_max, std::move(budget));
+}
+
+CsvRows::Found CsvRows::fail(Errc code, std::string text) {
+  fault_code_ = code;
+  text_ = std::move(text);
+  return Found::fault;
+}
+
+void CsvRows::begin_rows() {
+  place_ = Place::rows;
+  // Whether it is a whole mark or the beginning of some field is the reader's to say.
+  std::string_view begun = begin_;
+  (void)reader_.next(begun);
+}
+
+CsvRows::Found CsvRows::find_head(std::string_view& piece) {
+  if (place_ == Place::behind_head) {
+    head_share_->release();
+    place_ = Place::rows;
+    return Found::none;
+  }
+  if (place_ == Place::begin) {
+    while (!piece.empty() && begin_.size() < codec::kByteOrderMark.size() &&
+           piece.front() == codec::kByteOrderMark[begin_.size()]) {
+      begin_ += piece.front();
+      piece.remove_prefix(1);
+    }
+    if (piece.empty()) return Found::none;
+    const bool is_begin = begin_.empty() || begin_ == codec::kByteOrderMark;
+    if (!is_begin || piece.front() != '{') {
+      begin_rows();
+      return Found::none;
+    }
+    place_ = Place::head;
+  }
+  const auto end = piece.find('\n');
+  const std::string_view part = piece.substr(0, end);
+  piece.remove_prefix(end == std::string_view::npos ? piece.size() : end + 1);
+  const std::size_t bytes = head_.size() + part.size();
+  // One more: the CR of its end.
+  if (bytes > head_bytes_max_ + 1) {
+    return fail(Errc::too_large, "the first line, the head of the others: it is longer than " +
+                                     std::to_string(head_bytes_max_) +
+                                     " bytes (api.maxHeadLineBytes)");
+  }
+  // A string that grows takes more than it holds.
+  if (!head_share_->resize(2 * bytes)) {
+    return fail(Errc::overloaded,
+                "the first line, the head of the others, finds no memory beside other bodies; "
+                "retry later");
+  }
+  head_ += part;
+  if (end == std::string_view::npos) return Found::none;
+  if (head_.ends_with('\r')) head_.pop_back();
+  lines_before_ = 1;
+  place_ = Place::behind_head;
+  text_ = std::exchange(head_, {});
+  return Found::head;
+}
+
+CsvRows::Found CsvRows::next(std::string_view& piece) {
+  if (place_ != Place::rows) {
+    const Found found = find_head(piece);
+    if (found != Found::none || place_ != Place::rows) return found;
+  }
+  return take(reader_.next(piece));
 }
 
 CsvRows::Found CsvRows::tell(Found found, const std::string& what) {
@@ -67,6 +135,10 @@ CsvRows::Found CsvRows::take(CsvReader::Found found) {
 }
 
 CsvRows::Found CsvRows::finish() {
+  if (place_ == Place::head) {
+    return fail(Errc::invalid, "behind the head of the first line no row names columns");
+  }
+  if (place_ != Place::rows) begin_rows();
   const Found found = take(reader_.finish());
   if (found != Found::none || has_columns_) return found;
   text_ = "the body is empty: its first row names columns";

@@ -138,9 +138,72 @@ TEST_F(CsvStreamTest, StopsAtARowThatIsNoItemIfToldTo) {
   EXPECT_TRUE(has(max_seq("g1"), ":1"));
 }
 
+TEST_F(CsvStreamTest, ALineInFrontMayHoldWhatTheRowsShare) {
+  const std::string text =
+      "\xef\xbb\xbf"
+      R"({"payloads":{"hi":["Hi {{name}}, {{ad}}"],"bye":["Bye {{name}}"]},)"
+      R"("defaults":{"from_uid":"sys","channel_type":2,"channel_id":"g1","payload_ref":"hi",)"
+      R"("vars":{"ad":"see \"News\""}}})"
+      "\r\nname,payload_ref,channel_id\r\nAnn,,\nBob,bye,g2\nEve,none,g1\nlong\n";
+  for (const std::size_t bytes : {text.size(), std::size_t{1}, std::size_t{40}}) {
+    std::vector<std::string> pieces;
+    for (std::size_t at = 0; at < text.size(); at += bytes)
+      pieces.push_back(text.substr(at, bytes));
+    const auto lines = rows_sent(pieces, "");
+    ASSERT_EQ(lines.size(), 5U);
+    EXPECT_TRUE(has(lines[0], R"("index":0,"message_id":)")) << lines[0];
+    EXPECT_TRUE(has(lines[2], R"(line 5: payload_ref names \"none\", which is not in payloads)"))
+        << lines[2];
+    EXPECT_TRUE(has(lines[3], "line 6: the row has 1 field")) << lines[3];
+    EXPECT_TRUE(has(lines[4], R"("accepted":2,"duplicate":0,"refused":2)")) << lines[4];
+  }
+  // ["Hi Ann, see \"News\""], ["Bye Bob"]
+  EXPECT_TRUE(has(last_of("g1"), "WyJIaSBBbm4sIHNlZSBcIk5ld3NcIiJd")) << last_of("g1");
+  EXPECT_TRUE(has(last_of("g2"), "WyJCeWUgQm9iIl0=")) << last_of("g2");
+}
+
+TEST_F(CsvStreamTest, WithoutASoundLineInFrontNothingIsSent) {
+  const std::string row = "\nchannel_id,name\ng1,Ann\n";
+  expect_refused({R"({"defaults":[]})" + row}, "defaults must be an object");
+  expect_refused({R"({"defaults":{})" + row}, "the head of the others");
+  expect_refused({R"({"name":1})" + row}, "it is no head of the others");
+  expect_refused({"{{" + row}, "it is no head of the others");
+  expect_refused({R"({"defaults":{}})"}, "no row names columns");
+  expect_refused({R"({"defaults":{}})"
+                  "\n"},
+                 "the body is empty");
+  // What it does not say has to be said elsewhere.
+  expect_refused({R"({"defaults":{"from_uid":"sys"}})" + row},
+                 "no column has the name channel_type", "");
+  expect_refused({R"({"defaults":{"from_uid":"sys","channel_type":2}})" + row},
+                 "payload or template", "");
+  ApiOptions options;
+  options.send.head_bytes_max = 20;
+  configure(options);
+  ScriptedStream stream({R"({"defaults":{"topic":)", "\"0123456789\"}}" + row});
+  const Answer answer = post_csv(stream);
+  EXPECT_EQ(answer.status, 413U) << answer.body;
+  EXPECT_TRUE(has(answer.body, "longer than 20 bytes (api.maxHeadLineBytes)")) << answer.body;
+  options.send.head_bytes_max = 1000;
+  options.http.body_budget = std::make_shared<ByteBudget>(CsvRows::kBytesMax + 10);
+  configure(options);
+  ScriptedStream full({R"({"defaults":{"topic":"0123456789"}})" + row});
+  EXPECT_EQ(post_csv(full).status, 429U);
+  EXPECT_EQ(options.http.body_budget->used(), 0U);
+  EXPECT_TRUE(has(max_seq("g1"), ":0"));
+}
+
+// Only a head makes a member of it.
+TEST_F(CsvStreamTest, AColumnMayStillBeAVariableOfThatName) {
+  const auto lines = rows_sent({"channel_id,payload_ref\ng1,x\n"},
+                               "?from_uid=sys&channel_type=2&payload=%7B%7Bpayload_ref%7D%7D");
+  ASSERT_EQ(lines.size(), 2U);
+  EXPECT_TRUE(has(last_of("g1"), R"("payload":"eA==")")) << last_of("g1");
+}
+
 TEST_F(CsvStreamTest, ADryRunTellsOfEachRowAndSendsNone) {
-  const auto lines = rows_sent({"channel_id,name\ng1,Ann\ng1\n"},
-                               std::string(kHiPayload) + "&dry_run=true");
+  const auto lines =
+      rows_sent({"channel_id,name\ng1,Ann\ng1\n"}, std::string(kHiPayload) + "&dry_run=true");
   ASSERT_EQ(lines.size(), 3U);
   // {"content":"Hi Ann"}
   EXPECT_TRUE(has(lines[0], R"("reason":1,"bytes":20,"receivers":0,)")) << lines[0];

@@ -62,6 +62,20 @@ Result<bool> take_head_line(LineSplitter::Found found, std::string_view line, st
   return true;
 }
 
+codec::CsvShared csv_shared(const codec::BatchCommon& common) {
+  codec::CsvShared shared;
+  shared.has_head = true;
+  if (!common.has_defaults()) return shared;
+  const codec::SendFields& defaults = common.defaults();
+  shared.channel_id = !defaults.text(codec::SendMember::channel_id).empty();
+  shared.channel_type = defaults.is_given(codec::SendMember::channel_type);
+  shared.from_uid = !defaults.text(codec::SendMember::from_uid).empty();
+  shared.payload = defaults.chooses_payload();
+  return shared;
+}
+
+codec::CsvShared ItemLines::shared_by_rows() const { return csv_shared(common_); }
+
 Result<bool> ItemLines::take_head(LineSplitter::Found found, std::string_view line) {
   return take_head_line(found, line, services_.options.http.limits.body_bytes, strict_, common_,
                         head_share_);

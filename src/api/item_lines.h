@@ -11,6 +11,7 @@
 #include "base/byte_budget.h"
 #include "base/result.h"
 #include "codec/batch_common.h"
+#include "codec/csv_items.h"
 #include "codec/line_splitter.h"
 #include "codec/message_json.h"
 
@@ -31,6 +32,8 @@ class ItemLines {
   // and overloaded, when there is no memory for it; too_large and overloaded also for a line that
   // was not read, because it might have been one. Then nothing may be sent.
   Result<bool> take_head(codec::LineSplitter::Found found, std::string_view line);
+  // What rows of CSV need not say behind it.
+  codec::CsvShared shared_by_rows() const;
   // What codec::LineSplitter has found. Of an item that is wrong in several ways the first one is
   // told; the index of a problem is 0. When templates are wanted, fetch() them and parse again.
   codec::ItemBody parse(codec::LineSplitter::Found found, std::string_view line);
@@ -53,5 +56,7 @@ class ItemLines {
 Result<bool> take_head_line(codec::LineSplitter::Found found, std::string_view line,
                             std::size_t limit, bool strict, codec::BatchCommon& common,
                             BudgetShare& share);
+// What rows need not say behind a head that was read into `common`.
+codec::CsvShared csv_shared(const codec::BatchCommon& common);
 
 }  // namespace jindou::api

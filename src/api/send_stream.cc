@@ -114,9 +114,10 @@ class ItemStream {
         group_share_(services.options.http.body_budget),
         head_share_(services.options.http.body_budget) {}
 
-  // Before anything else, of lines: reads the first of them, which may be the head of the others.
-  // `piece` is what of the last piece is left. False: nothing can be sent, as `response` says.
-  Task<bool> read_head(Response& response, std::string_view& piece);
+  // Before anything else: reads the first line, which may be the head of the others, or up to the
+  // columns. `piece` is what of the last piece is left. False: nothing can be sent, as `response`
+  // says.
+  Task<bool> begin(Response& response, std::string_view& piece);
   // Reads, first what has come already. Ends when the input has, or delivering.
   Task<void> read(std::string_view piece);
   // Delivers what was read, and ends the answer.
@@ -135,6 +136,10 @@ class ItemStream {
   }
 
  private:
+  Task<bool> read_head(Response& response, std::string_view& piece);
+  Task<bool> read_columns(Response& response, std::string_view& piece);
+  // What was found of the rows, up to their columns. Errors: as `response` is to tell.
+  Result<void> check_beginning(CsvRows::Found found);
   // What stands next in the input.
   enum class Row : std::uint8_t {
     line,
@@ -274,12 +279,14 @@ ItemStream::Row ItemStream::row_of(LineSplitter::Found found) {
 }
 
 ItemStream::Row ItemStream::row_of(CsvRows::Found found, std::string_view& line) {
-  JD_ASSERT(found != CsvRows::Found::columns);  // they were read before
+  // They were read before.
+  JD_ASSERT(found != CsvRows::Found::columns && found != CsvRows::Found::head);
   line = rows_->text();
   switch (found) {
     case CsvRows::Found::item: return Row::line;
     case CsvRows::Found::problem: return Row::problem;
     case CsvRows::Found::fault: return Row::fault;
+    case CsvRows::Found::head:
     case CsvRows::Found::columns:
     case CsvRows::Found::none: break;
   }
@@ -298,6 +305,50 @@ ItemStream::Row ItemStream::finish(std::string_view& line) {
   return row_of(found, line);
 }
 
+// Of a beginning without which nothing may be sent.
+void answer_no_beginning(Response& response, const Error& error) {
+  const Errc code = error.code();
+  answer_error(response, code == Errc::too_large ? 413 : status_of(code), errc_name(code),
+               "nothing was sent: " + error.detail());
+}
+
+Task<bool> ItemStream::begin(Response& response, std::string_view& piece) {
+  if (rows_) return read_columns(response, piece);
+  return read_head(response, piece);
+}
+
+Result<void> ItemStream::check_beginning(CsvRows::Found found) {
+  if (found == CsvRows::Found::fault) return rows_->fault();
+  if (found != CsvRows::Found::head) return {};
+  JD_TRY(const bool head,
+         take_head_line(LineSplitter::Found::line, rows_->text(),
+                        services_.options.http.limits.body_bytes, strict_, common_, head_share_));
+  if (!head) return Error(Errc::invalid, kNoHead);
+  rows_->set_shared(csv_shared(common_));
+  return {};
+}
+
+Task<bool> ItemStream::read_columns(Response& response, std::string_view& piece) {
+  while (!rows_->has_columns()) {
+    const Stream::Part part = co_await stream_.read(Stream::Wait::yes, piece);
+    if (part != Stream::Part::piece && part != Stream::Part::end) {
+      answer_error(response, services_.deps.accepting() ? 400 : 503, "incomplete",
+                   "nothing was sent: " + std::string(stream_.problem()));
+      co_return false;
+    }
+    CsvRows::Found found = CsvRows::Found::none;
+    do {
+      found = part == Stream::Part::piece ? rows_->next(piece) : rows_->finish();
+      const Result<void> checked = check_beginning(found);
+      if (checked) continue;
+      answer_no_beginning(response, checked.error());
+      stream_.end_reading();
+      co_return false;
+    } while (found == CsvRows::Found::head);
+  }
+  co_return true;
+}
+
 Task<bool> ItemStream::read_head(Response& response, std::string_view& piece) {
   std::string_view line;
   LineSplitter::Found found = LineSplitter::Found::none;
@@ -312,9 +363,7 @@ Task<bool> ItemStream::read_head(Response& response, std::string_view& piece) {
   const auto head = take_head_line(found, line, services_.options.http.limits.body_bytes, strict_,
                                    common_, head_share_);
   if (!head) {
-    const Errc code = head.error().code();
-    answer_error(response, code == Errc::too_large ? 413 : status_of(code), errc_name(code),
-                 "nothing was sent: " + head.error().detail());
+    answer_no_beginning(response, head.error());
     stream_.end_reading();
     co_return false;
   }
@@ -732,36 +781,15 @@ Task<void> ItemStream::deliver() {
   co_await stream_.write(text);
 }
 
-// Reads until the columns are known; `piece` is what of the last piece is left. False: there are
-// none, and the request has been answered.
-Task<bool> read_columns(Services& services, Request& request, Response& response, CsvRows& rows,
-                        std::string_view& piece) {
-  while (!rows.has_columns()) {
-    const Stream::Part part = co_await request.stream->read(Stream::Wait::yes, piece);
-    if (part != Stream::Part::piece && part != Stream::Part::end) {
-      answer_error(response, services.deps.accepting() ? 400 : 503, "incomplete",
-                   "nothing was sent: " + std::string(request.stream->problem()));
-      co_return false;
-    }
-    const auto found = part == Stream::Part::piece ? rows.next(piece) : rows.finish();
-    if (found != CsvRows::Found::fault) continue;
-    answer_invalid(response, rows.text());
-    request.stream->end_reading();
-    co_return false;
-  }
-  co_return true;
-}
-
-// Reads and delivers at once. `piece`: as read_columns().
+// Reads and delivers at once.
 Task<void> run_item_stream(Services& services, Request& request, Response& response,
-                           std::optional<CsvRows> rows, std::string_view piece) {
+                           std::optional<CsvRows> rows) {
   const Result<Choices> choices = wanted_choices(request);
   if (!choices) {
     answer_error(response, choices.error());
     request.stream->end_reading();
     co_return;
   }
-  const bool are_lines = !rows;
   auto of_batch = std::make_unique<KeptBatch>(services, request, choices->keep);
   KeptBatch* const kept = of_batch.get();
   // Shared: what is left of either coroutine may be destroyed first when the process ends.
@@ -772,13 +800,12 @@ Task<void> run_item_stream(Services& services, Request& request, Response& respo
     request.stream->end_reading();
     co_return;
   }
-  if (are_lines) {
-    const bool may_go_on = co_await items->read_head(response, piece);
-    if (!may_go_on) {
-      Error refused(Errc::invalid, "the head of the lines");
-      co_await kept->fail(response, std::move(refused));
-      co_return;
-    }
+  std::string_view piece;
+  const bool may_go_on = co_await items->begin(response, piece);
+  if (!may_go_on) {
+    Error refused(Errc::invalid, "nothing was sent");
+    co_await kept->fail(response, std::move(refused));
+    co_return;
   }
   // Before anything is sent: who is cut off has it, too.
   kept->name(response);
@@ -820,11 +847,12 @@ bool is_item_stream(const Request& request) {
 
 Task<void> post_item_stream(Services& services, Request& request, Response& response) {
   std::optional<CsvRows> none;
-  co_await run_item_stream(services, request, response, std::move(none), {});
+  co_await run_item_stream(services, request, response, std::move(none));
 }
 
 Task<void> post_csv_stream(Services& services, Request& request, Response& response) {
-  auto rows = CsvRows::create(request);
+  auto rows = CsvRows::create(request, services.options.send.head_bytes_max,
+                              services.options.http.body_budget);
   if (!rows) {
     answer_error(response, rows.error());
     co_return;
@@ -834,11 +862,8 @@ Task<void> post_csv_stream(Services& services, Request& request, Response& respo
     answer_overloaded(response);
     co_return;
   }
-  std::string_view piece;
-  const bool has_columns = co_await read_columns(services, request, response, *rows, piece);
-  if (!has_columns) co_return;
   std::optional<CsvRows> taken = std::move(*rows);
-  co_await run_item_stream(services, request, response, std::move(taken), piece);
+  co_await run_item_stream(services, request, response, std::move(taken));
 }
 
 }  // namespace jindou::api

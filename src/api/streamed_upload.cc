@@ -39,6 +39,7 @@ class ItemUpload {
   Result<bool> take_head(LineSplitter::Found found, std::string_view line) {
     return items_.take_head(found, line);
   }
+  codec::CsvShared shared_by_rows() const { return items_.shared_by_rows(); }
   // A line that is an item, or none. Errors: those of the upload, and of a line that others leave
   // no room for.
   // `where`: what the text of a refusal begins with.
@@ -205,8 +206,13 @@ class CsvUpload {
 
  private:
   Task<Result<void>> add(CsvRows::Found found) {
-    if (found == CsvRows::Found::fault) {
-      co_return Result<void>(Error(Errc::invalid, rows_.text()));
+    if (found == CsvRows::Found::fault) co_return Result<void>(rows_.fault());
+    if (found == CsvRows::Found::head) {
+      auto head = items_.take_head(LineSplitter::Found::line, rows_.text());
+      if (!head) co_return Result<void>(std::move(head).error());
+      if (!*head) co_return Result<void>(Error(Errc::invalid, kNoHead));
+      rows_.set_shared(items_.shared_by_rows());
+      co_return Result<void>();
     }
     if (found == CsvRows::Found::columns) {
       auto begun = co_await upload_.begin();
@@ -286,7 +292,8 @@ Task<void> post_lines_as_job(Services& services, Request& request, Response& res
 }
 
 Task<void> post_csv_as_job(Services& services, Request& request, Response& response, JobWish wish) {
-  auto csv = CsvRows::create(request);
+  auto csv = CsvRows::create(request, services.options.send.head_bytes_max,
+                             services.options.http.body_budget);
   if (!csv) {
     answer_error(response, csv.error());
     co_return;

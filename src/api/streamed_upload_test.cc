@@ -87,6 +87,27 @@ TEST_F(CsvJobsTest, AStoredTemplateIsFilledIn) {
   EXPECT_TRUE(has(max_seq("g1"), ":1"));
 }
 
+TEST_F(CsvJobsTest, ALineInFrontMayHoldWhatTheRowsShare) {
+  const Answer answer = upload_csv(
+      {R"({"payloads":{"hi":["Hi {{name}}"]},"defaults":{"from_uid":"sys","channel_type":2,)"
+       R"("payload_ref":"hi"}})"
+       "\nchannel_id,name\ng1,Ann\ng1\n"},
+      "");
+  EXPECT_TRUE(has(answer.body, R"("items":2,"refused":1)")) << answer.body;
+  const std::string id = id_of(answer);
+  wait_for(id, "done");
+  // ["Hi Ann"]
+  EXPECT_TRUE(has(last_payload("g1"), "WyJIaSBBbm4iXQ==")) << last_payload("g1");
+  EXPECT_TRUE(has(results(id, "?status=refused"), "line 4: the row has 1 field"));
+}
+
+TEST_F(CsvJobsTest, WithoutASoundLineInFrontThereIsNoJob) {
+  expect_nothing(upload_csv({"{\"defaults\":[]}\nchannel_id,name\ng1,Ann\n"}),
+                 "the job was not started: the first line, the head of the others");
+  expect_nothing(upload_csv({"{}\nchannel_id,name\ng1,Ann\n"}), "it is no head of the others");
+  EXPECT_EQ(jobs_listed(), 0U);
+}
+
 TEST_F(CsvJobsTest, ARowThatIsNoItemIsRefusedByItself) {
   const Answer answer = upload_csv(
       {"channel_id,name,channel_type\ng1,Ann,\ng1\ng1,Ann,2,more\ng1,Ann,x\n,Ann,2\ng1,\xff,2\n"

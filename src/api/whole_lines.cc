@@ -67,13 +67,20 @@ class WholeReader {
   }
 
   Result<void> read_rows() {
-    JD_TRY(CsvRows rows, CsvRows::create(request_));
+    JD_TRY(CsvRows rows, CsvRows::create(request_, common_.limits().head_bytes_max, nullptr));
     std::string_view rest = request_.body;
     for (;;) {
       CsvRows::Found found = rows.next(rest);
       if (found == CsvRows::Found::none) found = rows.finish();
       if (found == CsvRows::Found::none) return {};
-      if (found == CsvRows::Found::fault) return Error(Errc::invalid, rows.text());
+      if (found == CsvRows::Found::fault) return rows.fault();
+      if (found == CsvRows::Found::head) {
+        BudgetShare uncounted(nullptr);
+        JD_TRY(const bool head, take_head_line(LineSplitter::Found::line, rows.text(),
+                                               line_bytes_max_, strict_, common_, uncounted));
+        if (!head) return Error(Errc::invalid, kNoHead);
+        rows.set_shared(csv_shared(common_));
+      }
       if (found == CsvRows::Found::item) JD_RETURN_IF_ERROR(add(rows.text(), rows.where()));
       if (found == CsvRows::Found::problem) {
         JD_RETURN_IF_ERROR(count_item());

@@ -28,7 +28,8 @@ class WholeLines : public JobRoutesTest {
   }
   static Headers key(const std::string& name) { return {{"Idempotency-Key", name}}; }
   static std::string without_number(const std::string& group) {
-    return R"({"from_uid":"u1","channel_id":")" + group + R"(","channel_type":2,"payload":["x"]})"
+    return R"({"from_uid":"u1","channel_id":")" + group +
+           R"(","channel_type":2,"payload":["x"]})"
            "\n";
   }
 };
@@ -180,6 +181,15 @@ TEST_F(WholeLines, RowsAreReadSoToo) {
   const Answer first = rows(plain, text, key("k1"));
   EXPECT_EQ(rows(plain, text, key("k1")).body, first.body);
   EXPECT_TRUE(has(max_seq("g1"), ":4"));
+}
+
+TEST_F(WholeLines, RowsMayHaveAHeadToo) {
+  const std::string head = R"({"defaults":{"from_uid":"u1","channel_type":2,"payload":["x"]}})";
+  const Answer answer = rows(kAtomic, head + "\nchannel_id\ng1\ng2\n");
+  EXPECT_EQ(answer.status, 200U) << answer.body;
+  EXPECT_TRUE(has(answer.body, R"("done":true,"items":2,"accepted":2)")) << answer.body;
+  EXPECT_TRUE(has(rows(kAtomic, "{}\nchannel_id\ng1\n").body, "it is no head of the others"));
+  EXPECT_TRUE(has(max_seq("g1"), ":1"));
 }
 
 // Nothing would be done that a repeat could do twice.

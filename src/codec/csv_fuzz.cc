@@ -53,7 +53,7 @@ Read read(std::string_view text, std::size_t piece, CsvLimits limits) {
   return all;
 }
 
-void make_items(const Read& read) {
+void make_items(const Read& read, bool has_head) {
   static constexpr std::string_view kPassed[] = {"line"};
   CsvDefaults defaults;
   defaults.from_uid = "system";
@@ -62,6 +62,9 @@ void make_items(const Read& read) {
   defaults.passed_over = kPassed;
   auto items = CsvItems::create(defaults);
   JD_ASSERT(items);
+  CsvShared shared;
+  shared.has_head = shared.channel_type = shared.payload = has_head;
+  items->set_shared(shared);
   if (read.records.empty()) return;
   const auto views = [](const std::vector<std::string>& record) {
     return std::vector<std::string_view>(record.begin(), record.end());
@@ -86,7 +89,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const Read whole = read(text, size + 1, kLimits);
   JD_ASSERT(whole == read(text, 1, kLimits));
   JD_ASSERT(whole == read(text, 7, kLimits));
-  make_items(whole);
+  make_items(whole, false);
+  make_items(whole, true);
   for (const auto& record : whole.records) {
     // In front of it a field that is no byte order mark and no empty line.
     std::string written = "x";

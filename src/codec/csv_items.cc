@@ -21,6 +21,8 @@ namespace {
 constexpr std::array<std::string_view, 5> kMemberColumns = {
     "channel_id", "channel_type", "from_uid", "client_msg_no", "if_last_seq"};
 
+constexpr std::string_view kPayloadRef = "payload_ref";
+
 constexpr const char* kSaveAsUtf8 = "not in UTF-8; save the file as CSV in UTF-8";
 
 std::string csv_name_in_quotes(std::string_view text) { return '"' + std::string(text) + '"'; }
@@ -85,6 +87,7 @@ CsvItems::Use CsvItems::use_of(std::string_view name) const {
   static_assert(static_cast<std::size_t>(Use::if_last_seq) + 1 == kMemberColumns.size());
   const auto* const member = std::find(kMemberColumns.begin(), kMemberColumns.end(), name);
   if (member != kMemberColumns.end()) return static_cast<Use>(member - kMemberColumns.begin());
+  if (shared_.has_head && name == kPayloadRef) return Use::payload_ref;
   const bool passed =
       std::find(passed_over_.begin(), passed_over_.end(), name) != passed_over_.end();
   return passed ? Use::passed_over : Use::variable;
@@ -122,19 +125,19 @@ Result<void> CsvItems::set_columns(const std::vector<std::string_view>& names) {
 }
 
 Result<void> CsvItems::check_columns() const {
-  if (!has_column(Use::channel_id)) {
+  if (!has_column(Use::channel_id) && !shared_.channel_id) {
     return Error(Errc::invalid,
                  "no column has the name channel_id; the first row has to name the columns, with "
                  "commas between them");
   }
-  if (!has_column(Use::channel_type) && channel_type_ == 0) {
+  if (!has_column(Use::channel_type) && channel_type_ == 0 && !shared_.channel_type) {
     return Error(Errc::invalid, "no column has the name channel_type" +
                                     std::string(source_.channel_type) + " (1: persons, 2: groups)");
   }
-  if (!has_column(Use::from_uid) && from_uid_.empty()) {
+  if (!has_column(Use::from_uid) && from_uid_.empty() && !shared_.from_uid) {
     return Error(Errc::invalid, "no column has the name from_uid" + std::string(source_.from_uid));
   }
-  if (payload_members_.empty()) {
+  if (payload_members_.empty() && !shared_.payload && !has_column(Use::payload_ref)) {
     return Error(Errc::invalid,
                  "rows of CSV are made into messages with " + std::string(source_.payload));
   }
@@ -142,12 +145,14 @@ Result<void> CsvItems::check_columns() const {
 }
 
 Result<void> CsvItems::choose_variables() {
+  // Behind a head other payloads may have other places, and its defaults may fill some in.
+  const bool all_known = names_known_ && !shared_.has_head;
   std::size_t variables = 0;
   for (Column& column : columns_) {
     if (column.use != Use::variable) continue;
     const bool named = std::find(payload_names_.begin(), payload_names_.end(), column.name) !=
                        payload_names_.end();
-    if (names_known_ && !named) {
+    if (all_known && !named) {
       column.use = Use::unused;
     } else {
       ++variables;
@@ -158,6 +163,7 @@ Result<void> CsvItems::choose_variables() {
                                     " columns for variables; an item may have " +
                                     std::to_string(kVariablesMax));
   }
+  if (!all_known) return {};
   for (const std::string& name : payload_names_) {
     const bool known = std::any_of(columns_.begin(), columns_.end(), [&name](const Column& column) {
       return column.use == Use::variable && column.name == name;
@@ -183,6 +189,7 @@ Result<std::string> CsvItems::item_of(const std::vector<std::string_view>& field
   std::string_view from = from_uid_;
   std::string_view own_number;
   std::string_view last_seq;
+  std::string_view payload_ref;
   std::string type = channel_type_ == 0 ? "" : std::to_string(channel_type_);
   std::string variables = ",\"vars\":";
   JsonWriter vars(variables);
@@ -199,13 +206,15 @@ Result<std::string> CsvItems::item_of(const std::vector<std::string_view>& field
         break;
       case Use::client_msg_no: own_number = field; break;
       case Use::if_last_seq: last_seq = field; break;
+      case Use::payload_ref: payload_ref = field; break;
       case Use::variable: vars.string(columns_[i].name, field); break;
       case Use::unused:
       case Use::passed_over: break;
     }
   }
   vars.end_object();
-  if (!is_number_within(type, 1, 255)) {
+  const bool type_is_shared = type.empty() && shared_.channel_type;
+  if (!type_is_shared && !is_number_within(type, 1, 255)) {
     return Error(Errc::invalid,
                  "channel_type is " + csv_name_in_quotes(type) + "; it is a number within 1..255");
   }
@@ -216,10 +225,15 @@ Result<std::string> CsvItems::item_of(const std::vector<std::string_view>& field
   // Numbers that callers make are of these bytes: another order would make others.
   std::string item = "{\"channel_id\":";
   json_append_string(item, channel);
-  item.append(",\"channel_type\":").append(type);
+  if (!type_is_shared) item.append(",\"channel_type\":").append(type);
   add_text_member(item, "from_uid", from);
   if (!last_seq.empty()) item.append(",\"if_last_seq\":").append(last_seq);
-  item.append(",").append(payload_members_).append(variables);
+  if (!payload_ref.empty()) {
+    add_text_member(item, kPayloadRef, payload_ref);
+  } else if (!payload_members_.empty()) {
+    item.append(",").append(payload_members_);
+  }
+  item.append(variables);
   if (!own_number.empty()) {
     add_text_member(item, "client_msg_no", own_number);
   } else if (number) {

@@ -39,6 +39,16 @@ struct CsvDefaults {
   CsvSource source;
 };
 
+// What a head before the first record has (message_json.h, read_head): which members need not be
+// said otherwise.
+struct CsvShared {
+  bool has_head = false;  // then a column payload_ref is a member of the item, too
+  bool channel_id = false;
+  bool channel_type = false;
+  bool from_uid = false;
+  bool payload = false;
+};
+
 // `"payload":…` on one line: JSON stays JSON, everything else goes as its bytes.
 std::string payload_member(std::string_view payload);
 
@@ -48,6 +58,8 @@ class CsvItems {
   // Errors: invalid, for a payload that no item could use.
   static Result<CsvItems> create(const CsvDefaults& defaults);
 
+  // Before the first record.
+  void set_shared(const CsvShared& shared) { shared_ = shared; }
   // The first record. Errors: invalid, with a sentence about the columns.
   Result<void> set_columns(const std::vector<std::string_view>& names);
 
@@ -77,6 +89,7 @@ class CsvItems {
     from_uid,
     client_msg_no,
     if_last_seq,
+    payload_ref,  // behind a head
     variable,
     unused,  // a variable that no place names
     passed_over,
@@ -95,6 +108,7 @@ class CsvItems {
   unsigned channel_type_ = 0;
   std::span<const std::string_view> passed_over_;
   CsvSource source_;
+  CsvShared shared_;
   std::string payload_members_;             // `"payload":…` or `"template":…`; empty: none
   std::vector<std::string> payload_names_;  // of the places of the payload
   bool names_known_ = false;                // false: a stored template has others

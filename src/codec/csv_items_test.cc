@@ -179,5 +179,26 @@ TEST(CsvItems, WrongRowsAreToldOf) {
   }
 }
 
+TEST(CsvItems, WhatAHeadHasNobodyElseHasToSay) {
+  CsvShared shared;
+  shared.has_head = true;
+  auto items = CsvItems::create(CsvDefaults());
+  ASSERT_TRUE(items);
+  items->set_shared(shared);
+  EXPECT_FALSE(items->set_columns({"name"}));
+  shared.channel_id = shared.channel_type = shared.from_uid = shared.payload = true;
+  auto all = CsvItems::create(CsvDefaults());
+  ASSERT_TRUE(all);
+  all->set_shared(shared);
+  ASSERT_TRUE(all->set_columns({"name", "payload_ref"}));
+  const auto plain = all->item_of({"Ann", ""}, "Ann,");
+  ASSERT_TRUE(plain);
+  EXPECT_EQ(*plain, R"({"channel_id":"","from_uid":"","vars":{"name":"Ann"}})");
+  const auto chosen = all->item_of({"Bob", "bye"}, "Bob,bye");
+  ASSERT_TRUE(chosen);
+  EXPECT_EQ(*chosen,
+            R"({"channel_id":"","from_uid":"","payload_ref":"bye","vars":{"name":"Bob"}})");
+}
+
 }  // namespace
 }  // namespace jindou::codec

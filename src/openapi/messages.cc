@@ -153,7 +153,8 @@ Operation send_batch() {
                     "or an Idempotency-Key it is read as a whole, with the bounds of an array. " +
                     query_of(bodies::SendForm::lines),
       .body_rows = "The first row names the columns: " + member_columns() +
-                   ", and variables of the payload. The answer is as for lines. " +
+                   ", and variables of the payload. A line in front of it may be the head of "
+                   "lines; then payload_ref is a column, too. The answer is as for lines. " +
                    query_of(bodies::SendForm::rows),
       .answer_lines =
           "A SendResult each, with `index` before it, and `field` in that of a line that is no "

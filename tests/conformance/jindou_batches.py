@@ -10,7 +10,7 @@ from jindou_jobs import CSV, act, begin, counts, deleted, look, require_counts, 
 from jindou_lines import BATCH_PAGE as PAGE
 from jindou_lines import LINES, stream, text_of
 from jindou_payloads import store_template
-from target import GROUP, fresh, item
+from target import GROUP, base64_of, fresh, item
 
 JOBS = "docs/batch.md, Jobs"
 HOLDING = "docs/batch.md, Holding back"
@@ -204,6 +204,21 @@ def csv_rows(server):
     if [base64.b64decode(each["payload"]) for each in stored] != [
             b"Hi Gina", b'Hi Hugo, "the Boss"'] or stored[1].get("from_uid") != sender:
         raise Fails("stored is %r" % stored)
+
+
+@clause("jindou.csv.head", PAGE,
+        "A line in front of the columns may hold payloads and defaults; then the column payload_ref "
+        "names a payload.")
+def csv_head(server):
+    channel = fresh("group")
+    shared = {"payloads": {"hi": base64_of("Hi {{name}}"), "bye": base64_of("Bye {{name}}")},
+              "defaults": {"from_uid": "system", "channel_type": GROUP, "payload_ref": "hi"}}
+    text = "%s\nchannel_id,name,payload_ref\n%s,Ivy,\n%s,Jon,bye\n" % (
+        json.dumps(shared), channel, channel)
+    answer = server.batch(text, headers=CSV)
+    offered(answer.status == 200, "it is answered %d" % answer.status, answer)
+    if server.contents(channel) != [b"Hi Ivy", b"Bye Jon"]:
+        raise Fails("the payloads are not those")
 
 
 @clause("jindou.csv.bad-rows", PAGE,
