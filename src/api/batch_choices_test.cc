@@ -79,12 +79,45 @@ TEST_F(AtomicBatch, MoreThanTheCoreMakesAtOnceIsRefused) {
   expect_empty();
 }
 
-TEST_F(AtomicBatch, OtherValuesAndTheObjectFormAreRefused) {
+TEST_F(AtomicBatch, OtherValuesAreRefused) {
   EXPECT_EQ(post("/message/sendbatch?atomic=yes", "[" + item("n1", "g1") + "]").status, 400U);
-  const Answer object = batch(R"({"from_uid":"u1","subscribers":["a"],"payload":"aGk="})");
-  EXPECT_EQ(object.status, 400U);
-  EXPECT_TRUE(has(object.body, "take an array of items")) << object.body;
   expect_empty();
+}
+
+// With a choice that is about each of its messages the object form is the array of them.
+TEST_F(AtomicBatch, TakesTheObjectFormToo) {
+  const auto object = [](const std::string& uids) {
+    return R"({"from_uid":"u1","client_msg_no":"n1","payload":"aGk=","subscribers":[)" + uids +
+           "]}";
+  };
+  const auto sent = [this](const std::string& uid) {
+    return !has(
+        call(Verb::get, "/channel/max_message_seq?channel_type=1&login_uid=u1&channel_id=" + uid)
+            .body,
+        ":0}");
+  };
+  const Answer bad = batch(object(R"("a","b@","c")"));
+  EXPECT_EQ(bad.status, 400U);
+  EXPECT_TRUE(has(bad.body, R"({"index":1,"field":"subscribers","client_msg_no":"n1",)"))
+      << bad.body;
+  EXPECT_FALSE(sent("a"));
+  const Answer dry = post("/message/sendbatch?dry_run=true", object(R"("a","c")"));
+  EXPECT_EQ(dry.status, 200U) << dry.body;
+  EXPECT_TRUE(has(dry.body, R"("total":{"items":2,"accepted":2,)")) << dry.body;
+  EXPECT_FALSE(sent("a"));
+  const Answer all = batch(object(R"("a","c")"));
+  EXPECT_EQ(all.status, 200U) << all.body;
+  EXPECT_TRUE(all.body.starts_with(R"([{"message_id":)")) << all.body;
+  EXPECT_TRUE(sent("a") && sent("c"));
+  EXPECT_TRUE(has(post("/message/sendbatch?on_error=stop", object(R"("a","c")")).body,
+                  R"("duplicate":true)"));
+  EXPECT_EQ(post("/message/sendbatch?ack=received", object(R"("d")")).status, 202U);
+  ApiOptions options;
+  options.send.items_max = 1;
+  configure(options);
+  const Answer many = batch(object(R"("e","f")"));
+  EXPECT_EQ(many.status, 400U);
+  EXPECT_TRUE(has(many.body, "there may be 1 subscribers (api.maxBatch)")) << many.body;
 }
 
 // What stands before the item that fails is sent, and nothing behind it.

@@ -475,6 +475,38 @@ Task<std::optional<codec::BatchBody>> read_batch(Services& services, Request& re
   co_return std::move(body);
 }
 
+// The object form as the array of its messages, for what binds or tells of each of them. None:
+// `response` is the answer.
+std::optional<std::vector<codec::BatchItem>> items_of(std::size_t most, codec::LegacyBatch batch,
+                                                      Response& response) {
+  if (batch.subscribers.size() > most) {
+    answer_error(
+        response,
+        Error(Errc::too_large, "with atomic, on_error=stop, dry_run or ack=received there may be " +
+                                   std::to_string(most) + " subscribers (api.maxBatch)"));
+    return std::nullopt;
+  }
+  std::vector<codec::BatchItem> items;
+  std::vector<codec::ItemProblem> problems;
+  items.reserve(batch.subscribers.size());
+  for (std::size_t i = 0; i < batch.subscribers.size(); ++i) {
+    std::string& uid = batch.subscribers[i];
+    if (const std::string_view why = id_problem(uid); !why.empty()) {
+      codec::ItemProblem& problem = problems.emplace_back();
+      problem.index = i;
+      problem.field = "subscribers";
+      problem.client_msg_no = batch.message.client_msg_no;
+      problem.text = "the uid " + std::string(why);
+      continue;
+    }
+    codec::BatchItem& item = items.emplace_back(batch.message);
+    item.channel_id = std::move(uid);
+  }
+  if (problems.empty()) return items;
+  answer_problems(response, problems);
+  return std::nullopt;
+}
+
 Task<void> post_job(Services& services, Request& request, Response& response, JobWish wish) {
   // The core gets no message of it now.
   request.announced.reset();
@@ -494,10 +526,10 @@ Task<void> post_batch(Services& services, Request& request, Response& response) 
     co_return;
   }
   // Before the body is parsed, which costs more than all the rest of a refusal.
-  const std::size_t items_about = std::min(
-      services.options.send.items_max, form_of(request) == SendForm::batch
-                                           ? count_objects(request.body)
-                                           : count_lines(request.body));
+  const std::size_t items_about =
+      std::min(services.options.send.items_max, form_of(request) == SendForm::batch
+                                                    ? count_objects(request.body)
+                                                    : count_lines(request.body));
   request.announced.reset();
   ReservationPtr reservation = services.deps.router.reserve(items_about, request.body.size());
   if (!reservation) {
@@ -506,6 +538,11 @@ Task<void> post_batch(Services& services, Request& request, Response& response) 
   }
   auto body = co_await read_batch(services, request, response);
   if (!body) co_return;
+  if (auto* legacy = std::get_if<codec::LegacyBatch>(&*body); legacy != nullptr && choices->any()) {
+    auto items = items_of(services.options.send.items_max, std::move(*legacy), response);
+    if (!items) co_return;
+    body = codec::BatchBody(std::move(*items));
+  }
   if (auto* items = std::get_if<std::vector<codec::BatchItem>>(&*body)) {
     // Filled in, a batch may be many times its body, and the claim of a key takes its time.
     if (!services.deps.router.extend(*reservation, items->size(), payload_bytes(*items))) {
@@ -519,10 +556,6 @@ Task<void> post_batch(Services& services, Request& request, Response& response) 
       co_await send_items(services, request, response, std::move(*items), choices->keep,
                           std::move(reservation));
     }
-  } else if (choices->any()) {
-    answer_invalid(response,
-                   "atomic, on_error=stop, dry_run and ack=received take an array of items, not "
-                   "the object form");
   } else if (auto* legacy = std::get_if<codec::LegacyBatch>(&*body)) {
     co_await send_legacy(services, request, response, std::move(*legacy), choices->keep,
                          std::move(reservation));
