@@ -93,6 +93,14 @@ void ItemForm::from_line(std::string_view line, Item& item) const {
       was_refused = true;
       continue;
     }
+    // It would be of the first request only, where a sending may take several.
+    if (member.is("payloads") || member.is("defaults")) {
+      item.code = kInvalid;
+      item.problem =
+          "payloads and defaults are not taken from a file: --from, --channel-type, "
+          "--payload and --template say what its lines have in common";
+      return;
+    }
     // What is absent makes room for what is filled in.
     const auto take = [&member](bool& has) {
       has = has || !member.is_absent();

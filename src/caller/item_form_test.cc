@@ -47,6 +47,16 @@ TEST(ItemForm, LinesArePassedOnWithANumber) {
   }
 }
 
+TEST(ItemForm, AHeadIsNoneOfTheLines) {
+  const ItemForm form = form_of({});
+  for (const char* text : {R"({"defaults":{"from_uid":"u1"}})", R"({"payloads":{}})"}) {
+    const Item item = from_line(form, text);
+    EXPECT_EQ(item.text, "");
+    EXPECT_EQ(item.original, text);
+    EXPECT_NE(item.problem.find("are not taken from a file"), std::string::npos) << item.problem;
+  }
+}
+
 TEST(ItemForm, NumbersAreOfTheRowAndWhatIsSent) {
   const auto number = [](const SendOptions& options, std::string_view line, std::uint64_t row) {
     const std::string text = from_line(form_of(options), line, row).text;
