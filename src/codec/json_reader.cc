@@ -58,6 +58,8 @@ Result<simdjson::dom::element> parse_json(const JsonText& json) {
   std::string_view body = json.text;
   if (body.starts_with(kByteOrderMark)) body.remove_prefix(kByteOrderMark.size());
   if (is_blank(body)) return Error(Errc::invalid, "the body is empty");
+  // simdjson skips one, too, since 3.2: a second one is none, whichever version there is.
+  if (body.starts_with(kByteOrderMark)) return fault_of(body, simdjson::TAPE_ERROR);
   simdjson::dom::element element;
   const bool copies = !json.is_padded();
   const auto code = parser->parse(body.data(), body.size(), copies).get(element);
