@@ -88,16 +88,17 @@ struct Runner::Changed {
   Result<void> done;
 };
 
+// What is in the inbox.
+struct Runner::Content {
+  std::vector<std::variant<Sent, Changed>> answers;    // in the order in which they came
+  std::set<std::pair<PartitionId, std::string>> jobs;  // that have changed
+  bool look = false;                                   // a partition has come or gone
+  bool stopping = false;
+};
+
 // What threads of the core tell. Outlives the runner with whatever still has to be answered.
 class Runner::Inbox {
  public:
-  struct Content {
-    std::vector<std::variant<Sent, Changed>> answers;    // in the order in which they came
-    std::set<std::pair<PartitionId, std::string>> jobs;  // that have changed
-    bool look = false;                                   // a partition has come or gone
-    bool stopping = false;
-  };
-
   void put(std::variant<Sent, Changed> answer) {
     const MutexLock lock(mutex_);
     content_.answers.push_back(std::move(answer));
@@ -171,7 +172,7 @@ void Runner::run() {
   const TimePoint until = deps_.clock.steady() + kStopTime;
   const auto is_busy = [](const auto& run) { return run->phase != Run::Phase::idle; };
   while (std::any_of(runs_.begin(), runs_.end(), is_busy) && deps_.clock.steady() < until) {
-    Inbox::Content content = inbox_->take(milliseconds(50));
+    Content content = inbox_->take(milliseconds(50));
     for (auto& answer : content.answers) {
       std::visit([this](auto& told) { take(told); }, answer);
     }
@@ -183,7 +184,12 @@ void Runner::run() {
 bool Runner::step() {
   const TimePoint before = deps_.clock.steady();
   const auto wait = std::chrono::ceil<milliseconds>(next_time(before) - before);
-  Inbox::Content content = inbox_->take(std::max(wait, milliseconds(0)));
+  return go_on(inbox_->take(std::max(wait, milliseconds(0))));
+}
+
+void Runner::step_now() { go_on(inbox_->take(milliseconds(0))); }
+
+bool Runner::go_on(Content content) {
   ending_ = content.stopping;
   options_ = deps_.options();
   for (auto& answer : content.answers) {

@@ -94,20 +94,27 @@ class Runner {
   // it while the core still takes changes. Idempotent.
   void stop();
 
+  // One step on the thread of the caller, which does not wait: takes what the core has answered,
+  // and begins what is due. For who runs everything under a clock of his own; not together with
+  // start().
+  void step_now();
+
   // For a scrape: jindou_job_… . Thread-safe.
   void append_metrics(std::string& out) const;
 
  private:
   using TimePoint = std::chrono::steady_clock::time_point;
   struct Run;
-  class Inbox;
-  class Gathering;
   struct Sent;
   struct Changed;
+  struct Content;
+  class Inbox;
+  class Gathering;
 
   void run();
   // False: the thread is to end.
   bool step();
+  bool go_on(Content content);
   // What a part of the core has answered.
   void take(Sent& sent);
   void take(Changed& changed);

@@ -91,7 +91,7 @@ class RunnerTest : public partition::Core {
             },
     };
     runner_ = std::make_unique<Runner>(std::move(deps));
-    runner_->start();
+    if (has_thread_) runner_->start();
   }
   void stop() { runner_.reset(); }
 
@@ -253,6 +253,7 @@ class RunnerTest : public partition::Core {
 
   SystemClock real_clock_;
   RunnerOptions options_now_;
+  bool has_thread_ = true;        // else it is stepped
   std::atomic<int> refusals_{0};  // of post_send, next
   std::atomic<int> losses_{0};    // that are never answered, next
   std::atomic<bool> loses_records_{false};
@@ -286,6 +287,18 @@ TEST_F(RunnerTest, FindsTheJobsThatAreThere) {
   const std::string id = make_job(messages(3));
   start();
   EXPECT_EQ(wait_for(id, JobState::done).counts.accepted, 3U);
+}
+
+TEST_F(RunnerTest, WithoutItsThreadItGoesAsFarAsItIsStepped) {
+  has_thread_ = false;
+  start();
+  const std::string id = make_job(messages(3));
+  EXPECT_EQ(load(id).state, JobState::ready);
+  for (int i = 0; i < 12'000 && !is_ended(load(id).state); ++i) {
+    runner_->step_now();
+    std::this_thread::sleep_for(1ms);
+  }
+  EXPECT_EQ(load(id).counts.accepted, 3U);
 }
 
 TEST_F(RunnerTest, RefusedItemsDoNotStopTheOthers) {
