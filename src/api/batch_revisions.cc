@@ -13,7 +13,7 @@
 #include "bodies/read.h"
 #include "bodies/revisions.h"
 #include "codec/json_writer.h"
-#include "jobs/turn.h"
+#include "jobs/revision.h"
 #include "model/id_rules.h"
 #include "partition/job_reader.h"
 
@@ -55,35 +55,15 @@ std::string refusal_of(const Job& batch) {
   return {};
 }
 
-// Whether a message may be there of which the job knows nothing: it was on its way when the job
-// ended. What is sent together begins at the cursor and is no more than a chunk.
-bool may_have_been_on_its_way(const Job& batch, std::uint64_t index) {
-  return !batch.is_settled() && batch.state != JobState::done && index >= batch.cursor &&
-         index < batch.cursor + kJobChunkItemsMax;
-}
-
 // Adds the messages of one chunk of the batch.
 Task<Result<void>> add_chunk(JobUpload& upload, const Job& batch, const partition::JobChunk& chunk,
                              const Wish& wish) {
-  for (std::size_t place = 0; place < chunk.items.size(); ++place) {
-    const JobItem& item = chunk.items[place];
-    const JobResult& result = chunk.results[place];
-    const std::uint64_t index = chunk.first + place;
-    const bool unknown = result.state == JobResult::State::unknown ||
-                         (!result.ok() && may_have_been_on_its_way(batch, index));
-    if (item.refusal || !(result.ok() || unknown)) continue;
-    SendCommand message;
-    message.channel = item.message.channel;
-    message.from_uid = item.message.from_uid;
-    message.client_msg_no =
-        item.message.idempotent ? item.message.client_msg_no : jobs::item_number(batch.id, index);
-    message.idempotent = true;
-    message.payload = wish.payload;
-    const MessageId id = result.ok() ? result.message_id : MessageId{};
-    if (upload.add_revised(message, id)) continue;
+  const auto revised = jobs::revised_of(batch, chunk, wish.payload);
+  for (const jobs::Revised& one : revised) {
+    if (upload.add_revised(one.message, one.id)) continue;
     auto flushed = co_await upload.flush();
     if (!flushed) co_return flushed;
-    const bool added = upload.add_revised(message, id);
+    const bool added = upload.add_revised(one.message, one.id);
     JD_ASSERT(added);
   }
   auto flushed = co_await upload.flush_if_due();
@@ -96,8 +76,7 @@ Task<Result<void>> copy_messages(Services& services, JobUpload& upload, const Jo
   if (!begun) co_return begun;
   const partition::JobReader& reader = services.deps.jobs;
   // Behind its last turn nothing was sent.
-  for (std::uint64_t index = 0; index < batch.counts.items;) {
-    if (index > batch.reached + kJobChunkItemsMax) break;
+  for (std::uint64_t index = 0; jobs::may_have_sent(batch, index);) {
     auto work = [&reader, id = batch.id, index] { return reader.load_chunk(id, index); };
     const auto chunk = co_await services.deps.blocking.run(std::move(work));
     if (!chunk) co_return Result<void>(Error(chunk.error()));

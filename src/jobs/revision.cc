@@ -1,9 +1,11 @@
 #include "jobs/revision.h"
 
+#include <cstddef>
 #include <string>
 #include <utility>
 
 #include "jobs/revision_notice.h"
+#include "jobs/turn.h"
 #include "partition/change.h"
 
 namespace jindou::jobs {
@@ -35,7 +37,40 @@ partition::Change change_of(const Job& job, const JobItem& item, const Message& 
   return edit;
 }
 
+// Whether a message may be there of which the job knows nothing: it was on its way when the job
+// ended. What is sent together begins at the cursor and is no more than a chunk.
+bool may_have_been_on_its_way(const Job& batch, std::uint64_t index) {
+  return !batch.is_settled() && batch.state != JobState::done && index >= batch.cursor &&
+         index < batch.cursor + kJobChunkItemsMax;
+}
+
 }  // namespace
+
+std::vector<Revised> revised_of(const Job& batch, const partition::JobChunk& chunk,
+                                const Payload& payload) {
+  std::vector<Revised> revised;
+  for (std::size_t place = 0; place < chunk.items.size(); ++place) {
+    const JobItem& item = chunk.items[place];
+    const JobResult& result = chunk.results[place];
+    const std::uint64_t index = chunk.first + place;
+    const bool unknown = result.state == JobResult::State::unknown ||
+                         (!result.ok() && may_have_been_on_its_way(batch, index));
+    if (item.refusal || !(result.ok() || unknown)) continue;
+    Revised& one = revised.emplace_back();
+    one.message.channel = item.message.channel;
+    one.message.from_uid = item.message.from_uid;
+    one.message.client_msg_no =
+        item.message.idempotent ? item.message.client_msg_no : item_number(batch.id, index);
+    one.message.idempotent = true;
+    one.message.payload = payload;
+    if (result.ok()) one.id = result.message_id;
+  }
+  return revised;
+}
+
+bool may_have_sent(const Job& batch, std::uint64_t index) {
+  return index < batch.counts.items && index <= batch.reached + kJobChunkItemsMax;
+}
 
 RevisionStep plan_revision(const Job& job, const JobItem& item,
                            const std::optional<Message>& found) {

@@ -1,16 +1,34 @@
-// One item of a job that recalls or edits what another job has sent: what is to be done for it.
-// Values and pure functions; the runner finds the message and posts what comes out.
+// A job that recalls or edits what another job has sent: which messages these are, and what is to
+// be done for one of them. Values and pure functions; the runner finds the message and posts what
+// comes out.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <vector>
 
+#include "model/ids.h"
 #include "model/job.h"
 #include "model/message.h"
+#include "model/payload.h"
 #include "partition/command_group.h"
+#include "partition/job_reader.h"
 #include "partition/transaction.h"
 
 namespace jindou::jobs {
+
+// One item of such a job (JobItem::revised).
+struct Revised {
+  SendCommand message;  // with the payload that it is to have
+  MessageId id{};
+};
+
+// The messages of one chunk of `batch`, a job that has ended: what it has sent, and what may be
+// there although the job does not know it. `payload`: of an edit.
+std::vector<Revised> revised_of(const Job& batch, const partition::JobChunk& chunk,
+                                const Payload& payload);
+// Whether one of the items from `index` on may have been sent.
+bool may_have_sent(const Job& batch, std::uint64_t index);
 
 struct RevisionStep {
   // Nothing is to be done, because it is done already (a duplicate) or cannot be done.

@@ -36,6 +36,62 @@ JobItem item_of(const std::string& payload = "") {
   return item;
 }
 
+// Messages of a batch, by what became of them, the third without a number of its own.
+partition::JobChunk chunk_of(const std::vector<JobResult::State>& states) {
+  partition::JobChunk chunk;
+  for (const JobResult::State state : states) {
+    JobItem& item = chunk.items.emplace_back();
+    item.message.channel = ChannelKey("g1", ChannelType::group);
+    item.message.from_uid = "u1";
+    item.message.idempotent = chunk.items.size() != 3;
+    if (item.message.idempotent) {
+      item.message.client_msg_no = "n" + std::to_string(chunk.items.size() - 1);
+    }
+    JobResult& result = chunk.results.emplace_back();
+    result.state = state;
+    if (result.ok()) result.message_id = static_cast<MessageId>(1000 + chunk.items.size());
+  }
+  return chunk;
+}
+
+std::vector<std::string> numbers_of(const std::vector<Revised>& revised) {
+  std::vector<std::string> numbers;
+  for (const Revised& one : revised) {
+    numbers.push_back(one.message.client_msg_no + (raw(one.id) == 0 ? " unknown" : ""));
+  }
+  return numbers;
+}
+
+TEST(RevisedOf, WhatWasSentAndWhatMayHaveBeen) {
+  using State = JobResult::State;
+  Job batch;
+  batch.id = "j";
+  batch.state = JobState::done;
+  batch.started_ms = 1;
+  batch.counts.items = batch.cursor = batch.reached = 4;
+  const auto chunk = chunk_of({State::accepted, State::refused, State::duplicate, State::unknown});
+  EXPECT_EQ(numbers_of(revised_of(batch, chunk, "")),
+            (std::vector<std::string>{"n0", "j-2", "n3 unknown"}));
+  EXPECT_EQ(revised_of(batch, chunk, "as it is")[1].message.payload, "as it is");
+}
+
+TEST(RevisedOf, BehindTheCursorOfAJobThatWasStoppedAndIsNotSettledAnythingMayBeThere) {
+  using State = JobResult::State;
+  Job batch;
+  batch.id = "j";
+  batch.state = JobState::cancelled;
+  batch.started_ms = 1;
+  batch.counts.items = 4;
+  batch.cursor = batch.reached = 1;
+  const auto chunk = chunk_of({State::refused, State::pending, State::pending, State::pending});
+  EXPECT_EQ(numbers_of(revised_of(batch, chunk, "")),
+            (std::vector<std::string>{"n1 unknown", "j-2 unknown", "n3 unknown"}));
+  batch.settled = true;
+  EXPECT_TRUE(revised_of(batch, chunk, "").empty());
+  EXPECT_TRUE(may_have_sent(batch, 3));
+  EXPECT_FALSE(may_have_sent(batch, 4));
+}
+
 TEST(PlanRevision, AMessageIsRecalledAndClientsAreTold) {
   const RevisionStep step = plan_revision(job_of(JobKind::recall), item_of(), stored());
   ASSERT_FALSE(step.result.has_value());
