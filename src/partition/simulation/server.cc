@@ -26,7 +26,7 @@ PartitionOptions small_options() {
   options.lists.slice = 2;
   options.lists.part_bytes = 4;
   options.idempotency_window_seconds = std::int64_t{1} << 40;
-  options.jobs.per_partition_max = 2;
+  options.jobs.per_partition_max = 3;
   options.jobs.input_bytes_max = 2000;
   options.webhook_letters.per_partition_max = kWebhookLettersMax;
   return options;
@@ -55,6 +55,8 @@ Server::Server(const NodeParts& parts, const Clock& clock, EffectSink& effects)
       .clock = clock,
       .fingerprint_seed = kFingerprintSeed,
       .metrics = nullptr,
+      .lists = nullptr,
+      .changed_jobs = &changed_jobs_,
   };
   for (std::uint16_t i = 0; i < kPartitions; ++i) {
     hosts_.push_back(std::make_unique<PartitionHost>(
@@ -68,7 +70,7 @@ Result<void> Server::forget_what_was_read() {
 }
 
 void Server::follow(const rocksdb::WriteBatch& batch) {
-  partition::follow(read_applied_rows(batch), inboxes_, accounts_, nullptr);
+  partition::follow(read_applied_rows(batch), inboxes_, accounts_, &changed_jobs_);
 }
 
 Result<bool> Server::remembers_its_rows(const std::vector<std::string>& uids) {

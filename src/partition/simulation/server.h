@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "partition/changed_jobs.h"
 #include "partition/inbox_directory.h"
 #include "partition/owned_partitions.h"
 #include "partition/partition_host.h"
@@ -51,7 +52,8 @@ class Server final {
   InboxDirectory& inboxes() { return inboxes_; }
   const SystemAccounts& accounts() const { return accounts_; }
   store::CommitHorizon& horizon() { return horizon_; }
-  const OwnedPartitions& owned() const { return owned_; }
+  OwnedPartitions& owned() { return owned_; }
+  ChangedJobs& changed_jobs() { return changed_jobs_; }
 
   // As a server does whenever its store was opened. Errors: storage.
   Result<void> forget_what_was_read();
@@ -68,6 +70,7 @@ class Server final {
   InboxDirectory inboxes_;
   store::CommitHorizon horizon_;
   OwnedPartitions owned_{kPartitions};
+  ChangedJobs changed_jobs_;
   std::vector<std::unique_ptr<PartitionHost>> hosts_;
 };
 

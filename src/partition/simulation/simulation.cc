@@ -66,6 +66,8 @@ void Summary::add(const Summary& other) {
   resumed += other.resumed;
   log_changes += other.log_changes;
   job_items += other.job_items;
+  revised_items += other.revised_items;
+  jobs_ended += other.jobs_ended;
   for (std::size_t kind = 0; kind < changes.size(); ++kind) changes[kind] += other.changes[kind];
 }
 
@@ -76,8 +78,7 @@ Summary run_simulation(std::uint64_t seed, int steps, const Surroundings& surrou
 
 std::span<const KeyKind> written_kinds() { return kWrittenKinds; }
 
-bool finds_lost_rows(KeyKind lost) {
-  Surroundings surroundings;
+bool finds_lost_rows(KeyKind lost, Surroundings surroundings) {
   surroundings.lost = lost;
   for (std::uint64_t seed = 1; seed <= 200; ++seed) {
     if (!run_simulation(seed, 400, surroundings).violation.empty()) return true;

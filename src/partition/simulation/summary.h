@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "partition/change.h"
+#include "partition/simulation/job_work.h"
 #include "store/keys.h"
 
 namespace jindou::partition::simulation {
@@ -31,6 +32,8 @@ struct Surroundings {
   // A fault of the store in memory, to see that it is found: every third write of such rows is
   // lost.
   std::optional<store::KeyKind> lost;
+  // Who works through jobs.
+  MakeJobWork make_job_work;
 };
 
 struct Summary {
@@ -53,9 +56,11 @@ struct Summary {
   std::uint64_t syncs = 0;
   std::uint64_t loads = 0;
   std::uint64_t failed_reads = 0;
-  std::uint64_t resumed = 0;      // changes of lists that a power cut interrupted
-  std::uint64_t log_changes = 0;  // numbered changes that were read
-  std::uint64_t job_items = 0;    // sent, and looked for after it was told
+  std::uint64_t resumed = 0;        // changes of lists that a power cut interrupted
+  std::uint64_t log_changes = 0;    // numbered changes that were read
+  std::uint64_t job_items = 0;      // sent, and looked for after it was told
+  std::uint64_t revised_items = 0;  // recalled or edited by jobs, and looked for
+  std::uint64_t jobs_ended = 0;     // when everything was over
   std::uint64_t transactions = 0;
   std::uint64_t transactions_refused = 0;  // or not known to be made
   std::uint64_t transactions_cut = 0;      // power cuts with some under way

@@ -18,7 +18,10 @@ std::unique_ptr<SimulatedStore> make_store(std::uint64_t seed, const Surrounding
 }  // namespace
 
 World::World(std::uint64_t seed, const Surroundings& surroundings)
-    : dice_(seed), store_(make_store(seed, surroundings)) {
+    : dice_(seed),
+      store_(make_store(seed, surroundings)),
+      make_job_work_(surroundings.make_job_work),
+      told_partition_(static_cast<PartitionId>(seed % kPartitions)) {
   make_marks();
   for (int i = 0; i < 4; ++i) devices_.emplace_back("u" + std::to_string(i));
   for (std::size_t n = 0; n < disk_.nodes(); ++n) {
@@ -38,6 +41,7 @@ World::~World() {
 
 Summary World::run(int steps) {
   for (int i = 0; i < steps && summary_.violation.empty(); ++i) step();
+  finish_jobs();
   settle();
   check_store();
   check_nothing_left();
@@ -71,7 +75,9 @@ void World::step() {
   if (chance(5)) move_something();
   if (chance(50)) open_partitions(false);
   if (chance(50)) run_repeats();
+  if (chance(60)) step_jobs();
   if (chance(30)) tell_of_jobs();
+  if (chance(10)) change_jobs();
   if (chance(30)) run_transaction_step();
   if (chance(15)) transact();
   switch (roll(15)) {
@@ -161,7 +167,7 @@ void World::power_cut() {
   ++summary_.power_cuts;
   if (!asked_.empty()) ++summary_.transactions_cut;
   disk_.power_cut(roll(disk_.pending_commits() + 1));
-  if (chance(70)) job_steps_.clear();
+  kept_.clear();
   if (servers_.size() == 1 && chance(30)) take_over();
   if (chance(30)) set_clock();
   start_servers();
@@ -193,16 +199,20 @@ void World::sync_one() {
 
 void World::settle() {
   for (int i = 0; i < 200; ++i) {
-    open_partitions(true);
-    run_repeats();
-    tell_of_jobs();
-    execute_waiting();
-    finish_transactions();
     now_ms_ += 100;  // what waits for a store that could not be read tries again
-    pump_all();
-    while (disk_.pending_commits() > 0) disk_.commit_one();
-    while (disk_.pending_loads() > 0) disk_.finish_load(true);
+    let_everything_come();
   }
+}
+
+void World::let_everything_come() {
+  open_partitions(true);
+  run_repeats();
+  tell_of_jobs();
+  execute_waiting();
+  finish_transactions();
+  pump_all();
+  while (disk_.pending_commits() > 0) disk_.commit_one();
+  while (disk_.pending_loads() > 0) disk_.finish_load(true);
 }
 
 }  // namespace jindou::partition::simulation

@@ -13,15 +13,19 @@
 #include <set>
 #include <span>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <utility>
 #include <vector>
 
 #include "model/job.h"
+#include "partition/job_reader.h"
 #include "partition/record_reader.h"
 #include "partition/simulation/fact_model.h"
 #include "partition/simulation/inbox_model.h"
 #include "partition/simulation/job_model.h"
+#include "partition/simulation/job_site.h"
+#include "partition/simulation/job_work.h"
 #include "partition/simulation/lane_model.h"
 #include "partition/simulation/list_model.h"
 #include "partition/simulation/removals.h"
@@ -38,6 +42,9 @@ namespace jindou::partition::simulation {
 
 // (log, sender, client_msg_no)
 using SendKey = std::tuple<ChannelKey, std::string, std::string>;
+
+// What the payloads of messages of jobs begin with, each of which has another one.
+inline constexpr std::string_view kJobPayload = " of a job ";
 
 // Where a change belongs.
 PartitionId home_of(const Change& change);
@@ -96,6 +103,7 @@ class World final : public EffectSink {
   void sync_one();
   // Until nothing is on its way any more.
   void settle();
+  void let_everything_come();
   // The n-th read of each server from now on fails.
   void arm_readers(int nth);
   // True when one has failed.
@@ -105,6 +113,8 @@ class World final : public EffectSink {
   // All servers are started on what their stores have; each partition is some server's.
   void start_servers();
   std::unique_ptr<Server> start_server(std::size_t number);
+  // Of the server of that number.
+  std::unique_ptr<JobSite> make_site(std::size_t number);
   void forget_what_was_read();
   // Whom callers ask, who may have lost it.
   Server& known_owner(PartitionId partition) { return *servers_[known_[raw(partition)]]; }
@@ -140,7 +150,8 @@ class World final : public EffectSink {
   void append_again(const AppendEvent& event);
   // A batch of these. It may wait between the look at the inboxes and the evaluation.
   using SendTold = std::function<void(const std::vector<SendResult>&)>;
-  void send(std::vector<SendCommand> commands, SharedOutcome first = {}, SendTold told = {});
+  std::shared_ptr<SendBatch> send(std::vector<SendCommand> commands, SharedOutcome first = {},
+                                  SendTold told = {});
   struct Posted {
     std::shared_ptr<SendBatch> batch;
     std::shared_ptr<std::vector<Judges>> judges;  // by item
@@ -187,26 +198,69 @@ class World final : public EffectSink {
   // The model hears of what becomes of a message.
   template <class Command>
   void note_revision(const Command& command, const SharedOutcome& outcome);
+  // What a message was sent with that is there, or that somebody was told of.
+  std::optional<std::string> sent_payload(const ChannelKey& log, std::uint64_t seq);
   // The last seq of a log that somebody was told of.
   std::uint64_t told_last(const ChannelKey& log) const;
   // All of a partition that are not from the last few seconds.
   void drop_tombstones();
 
   // world_jobs.cc
+  using Stored = std::map<ChannelKey, std::map<std::uint64_t, Message>>;
   void change_jobs();
   void begin_job(const std::string& id);
-  // Returns where the next chunk begins.
+  // In the partition whose jobs nobody runs, results are made up.
+  bool is_made_up(const std::string& job) const {
+    return partition_for(job, kPartitions) == told_partition_;
+  }
+  JobOptions some_job_options();
+  // Of all that an ended one has sent. False: there is none.
+  bool begin_revision(BeginJob begin);
+  // As a request that sends a batch and keeps it.
+  void begin_kept_batch(BeginJob begin);
+  std::optional<Job> find_batch();
+  SendCommand some_job_message();
   store::JobInput some_job_input();
   JobResult some_job_result();
+  // Returns where the next chunk begins.
   std::uint64_t append_job_input(const std::string& id, std::uint64_t first);
   void keep_sent(const std::string& id, std::uint64_t first);
   // Tells made up results.
   void advance_job(const Job& job);
-  // Sends some items, as whoever runs the job, who may not live to tell what came of them.
-  void run_job(const Job& job);
+  // What has come of batches that are kept.
   void tell_of_jobs();
-  // What was told of items that were sent is so.
-  void check_jobs(const std::map<ChannelKey, std::map<std::uint64_t, Message>>& stored);
+
+  // world_job_work.cc
+  // Some of those who run jobs take a step.
+  void step_jobs();
+  Result<std::shared_ptr<PendingSend>> send_for_job(std::vector<SendCommand>&& commands,
+                                                    SendDone done);
+  Result<void> change_for_job(std::size_t server, Change what,
+                              std::function<void(Result<void>)> done);
+  Result<void> revise_for_job(std::size_t server, std::vector<Command> commands,
+                              Transaction::Done done);
+  void note_job_messages(const std::vector<SendCommand>& commands);
+  // All that can come to an end does, where nothing keeps it from that.
+  void finish_jobs();
+  // What was told of items that were sent, recalled or edited is so.
+  void check_jobs(const Stored& stored);
+  struct JobMessages {
+    std::map<MessageId, const Message*> by_id;
+    std::map<std::string, const Message*> by_number;
+    std::map<std::string, int> notices;  // to clients, by number
+  };
+  // Fails when an item is there twice.
+  JobMessages job_messages(const Stored& stored);
+  // `message`: what is where the result says; null: nothing.
+  void check_sent_item(const Job& job, const JobItem& item, const JobResult& result,
+                       const std::string& number, const Message* message,
+                       const JobMessages& messages);
+  void check_revised_item(const Job& job, const JobItem& item, const JobResult& result,
+                          const JobMessages& messages);
+  // Each was changed once at most, with the command that tells of it, and is shown so.
+  void check_revised(const JobMessages& messages);
+  void check_withdrawn(const Job& recall, const JobMessages& messages);
+  void check_shown(const Stored& stored);
 
   // world_failing_reads.cc
   // Nothing of the partition is gathered or on its way; false: a change of a list goes on.
@@ -228,6 +282,7 @@ class World final : public EffectSink {
     std::weak_ptr<Transaction> transaction;   // while it is under way
     std::size_t server = 0;                   // that was asked
     int repeats_left = 0;
+    Transaction::Done done;  // for who is told the outcome; may be null
   };
   struct TransactionStep {
     std::shared_ptr<Transaction> transaction;
@@ -241,6 +296,8 @@ class World final : public EffectSink {
   std::shared_ptr<TransactionTurns> make_turns(std::size_t server);
   std::vector<Command> random_transaction();
   std::shared_ptr<Asked> begin_transaction(std::vector<Command> commands, int repeats_left);
+  std::shared_ptr<Asked> begin_transaction(std::size_t server, std::vector<Command> commands,
+                                           int repeats_left, Transaction::Done done);
   void transact();
   // The first step of some partition.
   void run_transaction_step();
@@ -311,14 +368,17 @@ class World final : public EffectSink {
   // The change that the message says it was made by.
   void compare_with_change(const ChannelKey& log, const Message& message);
 
-  void collect(std::map<ChannelKey, std::map<std::uint64_t, Message>>& stored);
+  void collect(Stored& stored);
 
   std::mt19937_64 dice_;
   std::int64_t now_ms_ = 1'700'000'000'000;
   VirtualClock clock_{now_ms_};  // of whoever reads
   std::unique_ptr<SimulatedStore> store_;
   SimulatedStore& disk_ = *store_;
+  MakeJobWork make_job_work_;
+  PartitionId told_partition_;  // in which nobody runs jobs
   std::vector<std::unique_ptr<VirtualClock>> clocks_;  // of the servers
+  std::vector<std::unique_ptr<JobSite>> sites_;        // of each of them, which it outlives
   std::vector<std::unique_ptr<Server>> servers_;
   // By partition.
   std::array<std::size_t, kPartitions> known_{};
@@ -344,7 +404,16 @@ class World final : public EffectSink {
   ListModel lists_;
   FactModel facts_{kPartitions};
   JobModel jobs_{kPartitions};
-  std::vector<AdvanceJob> job_steps_;  // of items that were sent
+  std::vector<KeepSent> kept_;            // of batches that were sent
+  std::set<std::string> job_numbers_;     // of messages of jobs, which nothing else changes
+  std::set<std::string> edited_batches_;  // jobs; each once
+  std::set<std::string> retried_jobs_;
+  struct Withdrawn {
+    std::string batch;
+    std::vector<std::string> numbers;  // of all its messages
+    std::uint64_t items = 0;           // of the job that recalls it
+  };
+  std::map<std::string, Withdrawn> withdrawn_;  // by the job that recalls it
   ViewModel views_;
   LaneModel lanes_;
   std::vector<SyncClient> devices_;
@@ -354,6 +423,8 @@ class World final : public EffectSink {
   std::map<ChannelKey, SeenChanges> log_changes_;
   Summary summary_;
   std::map<SendKey, std::set<std::string>> attempted_;
+  // How often each was sent and not refused, as far as is told.
+  std::map<SendKey, std::int64_t> open_sends_;
   std::map<SendKey, Known> first_;
   std::map<ChannelKey, std::map<std::uint64_t, Known>> acknowledged_;
   std::map<ChannelKey, std::uint64_t> delivered_;

@@ -238,8 +238,27 @@ std::uint64_t World::told_last(const ChannelKey& log) const {
 
 template <class Command>
 void World::note_revision(const Command& command, const SharedOutcome& outcome) {
-  const Known& known = acknowledged_.at(command.channel).at(command.seq);
-  revisions_.begin(command, known.payload, outcome);
+  const auto sent = sent_payload(command.channel, command.seq);
+  if (sent) revisions_.begin(command, *sent, outcome);
+}
+
+std::optional<std::string> World::sent_payload(const ChannelKey& log, std::uint64_t seq) {
+  const auto told = acknowledged_.find(log);
+  if (told != acknowledged_.end()) {
+    const auto known = told->second.find(seq);
+    if (known != told->second.end()) return known->second.payload;
+  }
+  // Of one that nobody was told of yet only a job asks, which sends each with one payload.
+  const History history(readers(), clock_, kFingerprintSeed);
+  const auto message = history.load_by_seq(log, MessageSeq{seq});
+  if (!message) fail("a message cannot be read");
+  if (!message || !*message) return std::nullopt;  // it is gone, and nothing becomes of it
+  const auto attempted = attempted_.find({log, (*message)->from_uid, (*message)->client_msg_no});
+  if (attempted == attempted_.end() || attempted->second.size() != 1) {
+    fail("a message that nobody has sent");
+    return std::nullopt;
+  }
+  return *attempted->second.begin();
 }
 
 void World::note_removal(const Change& what, const SharedOutcome& outcome, Server& server) {
@@ -570,6 +589,7 @@ void World::revise(const ChannelKey& group) {
   const auto lately = std::min<std::size_t>(told->second.size(), 8);
   const auto it = std::prev(told->second.end(), static_cast<std::ptrdiff_t>(1 + roll(lately)));
   const std::uint64_t seq = it->first;
+  if (it->second.payload.starts_with(kJobPayload)) return;  // jobs do that
   if (revisions_.open(log, seq) > 5) return;  // of each both outcomes would be tried
   const std::string who = "u" + std::to_string(roll(4));
   if (chance(40)) return static_cast<void>(ask(RecallMessage{log, seq, it->second.id, who}));

@@ -23,7 +23,7 @@ void World::check_store() {
   settle_inboxes();
   check_log_changes();
   const History history(readers(), clock_, kFingerprintSeed);
-  std::map<ChannelKey, std::map<std::uint64_t, Message>> stored;
+  Stored stored;
   collect(stored);
   check_jobs(stored);
   std::set<SendKey> keys;
@@ -46,6 +46,10 @@ void World::check_store() {
       if (message.client_msg_no.starts_with("n") &&
           !keys.insert({log, message.from_uid, message.client_msg_no}).second) {
         return fail("two messages under one key in " + log.id);
+      }
+      const auto open = open_sends_.find({log, message.from_uid, message.client_msg_no});
+      if (open != open_sends_.end() && open->second <= 0) {
+        return fail("a message that was refused is there in " + log.id);
       }
     }
   }
@@ -389,7 +393,7 @@ void World::check_nothing_left() {
   check_caches();
 }
 
-void World::collect(std::map<ChannelKey, std::map<std::uint64_t, Message>>& stored) {
+void World::collect(Stored& stored) {
   std::set<ChannelKey> logs;
   for (const auto& [key, payloads] : attempted_) logs.insert(std::get<0>(key));
   for (const auto& log : logs) {

@@ -1,3 +1,6 @@
+// Jobs are begun, and everything is asked for that can be done with them. Those of one partition
+// nobody runs, and results are made up; those of the others are worked through, by whom
+// world_job_work.cc lets take steps.
 #include <algorithm>
 #include <iterator>
 #include <memory>
@@ -14,21 +17,7 @@ namespace jindou::partition::simulation {
 
 namespace {
 
-// Of the names of jobs whose items are sent; of others results are made up.
-constexpr std::string_view kRun = "run ";
-
-bool is_run(const Job& job) { return job.options.name.starts_with(kRun); }
-
-constexpr std::size_t kJobsMax = 4;
-
-// Null: it is not there.
-const Message* find_in(const std::map<ChannelKey, std::map<std::uint64_t, Message>>& stored,
-                       const ChannelKey& log, std::uint64_t seq) {
-  const auto messages = stored.find(log);
-  if (messages == stored.end()) return nullptr;
-  const auto message = messages->second.find(seq);
-  return message == messages->second.end() ? nullptr : &message->second;
-}
+constexpr std::size_t kJobsMax = 6;
 
 constexpr JobAction kActions[] = {JobAction::start,  JobAction::pause, JobAction::resume,
                                   JobAction::cancel, JobAction::fail,  JobAction::retry};
@@ -71,11 +60,14 @@ void World::change_jobs() {
       ChangeJob change;
       change.job = id;
       change.action = kActions[roll(std::size(kActions))];
-      if (job.state == JobState::ready && chance(60)) change.action = JobAction::start;
+      if (job.state == JobState::ready && chance(is_made_up(id) ? 60 : 5)) {
+        change.action = JobAction::start;
+      }
       if (job.state == JobState::paused && chance(60)) change.action = JobAction::resume;
       if (is_ended(job.state) && chance(60)) change.action = JobAction::retry;
       change.reason = "r" + std::to_string(++generated_);
       change.now_ms = now_ms;
+      if (change.action == JobAction::retry) retried_jobs_.insert(id);
       if (change.action == JobAction::start && chance(80)) {
         change.runner = chance(80) ? ++generated_ : 1 + roll(3);
         change.runner_before = chance(90) ? job.runner : roll(3);
@@ -83,13 +75,20 @@ void World::change_jobs() {
       return static_cast<void>(ask(std::move(change)));
     }
     case 6: {
+      // It may be gone by then, and nothing is sent under one id twice.
+      if (!is_made_up(id)) return;
       BeginJob begin;
       begin.job = id;
       begin.now_ms = now_ms;
       return static_cast<void>(ask(std::move(begin)));
     }
     default:
-      if (job.state != JobState::uploading) return is_run(job) ? run_job(job) : advance_job(job);
+      if (job.state != JobState::uploading) {
+        if (is_made_up(id)) advance_job(job);
+        return;
+      }
+      // Of what was or is to be done with messages all is given by whoever begins it.
+      if (!is_made_up(id) && job.options.kind != JobKind::send) return;
       // Now and then what is there already, or not yet.
       const std::uint64_t first = chance(20) ? roll(job.counts.items + 3) : job.counts.items;
       if (job.options.kind == JobKind::batch && chance(80)) {
@@ -104,22 +103,135 @@ void World::change_jobs() {
 void World::begin_job(const std::string& id) {
   BeginJob begin;
   begin.job = id;
-  begin.options.name = chance(60) ? kRun : "told ";
-  begin.options.name += std::to_string(++generated_);
-  begin.options.rate = roll(3);
-  if (!begin.options.name.starts_with(kRun) && chance(60)) {
+  begin.now_ms = clock_.wall_ms();
+  begin.options = some_job_options();
+  if (!is_made_up(id)) {
+    const bool at_once = gathering_ == nullptr && !failing_reads_;
+    if (at_once && chance(20)) return begin_kept_batch(std::move(begin));
+    if (at_once && chance(50) && begin_revision(begin)) return;
+  } else if (chance(60)) {
     constexpr JobKind kKinds[] = {JobKind::recall, JobKind::edit, JobKind::batch};
     begin.options.kind = kKinds[roll(std::size(kKinds))];
     begin.options.source = "s" + std::to_string(generated_);
   }
-  begin.now_ms = clock_.wall_ms();
   ask(begin);
   if (chance(30)) return;
   if (begin.options.kind == JobKind::batch) return keep_sent(id, 0);
   std::uint64_t items = 0;
   for (auto n = roll(4); n > 0; --n) items = append_job_input(id, items);
   ask(SealJob{id, items, begin.now_ms});
-  ask(ChangeJob{id, JobAction::start, "", begin.now_ms, ++generated_, 0});
+  if (is_made_up(id)) ask(ChangeJob{id, JobAction::start, "", begin.now_ms, ++generated_, 0});
+}
+
+JobOptions World::some_job_options() {
+  JobOptions options;
+  options.name = "job " + std::to_string(++generated_);
+  options.rate = roll(3);
+  options.stops_on_refusal = chance(15);
+  if (chance(15)) options.canary_items = 1 + roll(3);
+  // A send that is held back, and may be taken back before it begins.
+  if (chance(20)) {
+    options.not_before_ms = clock_.wall_ms() + static_cast<std::int64_t>(roll(40'000));
+  }
+  return options;
+}
+
+std::optional<Job> World::find_batch() {
+  const auto known = JobReader(readers()).load_jobs("", 100);
+  if (!known) {
+    fail("jobs cannot be read");
+    return std::nullopt;
+  }
+  std::vector<Job> batches;
+  for (const Job& job : *known) {
+    const bool sends = job.options.kind == JobKind::send || job.options.kind == JobKind::batch;
+    const bool is_whole = is_ended(job.state) && job.has_all_input() && job.counts.items > 0;
+    if (sends && is_whole && !is_made_up(job.id)) batches.push_back(job);
+  }
+  if (batches.empty()) return std::nullopt;
+  return batches[roll(batches.size())];
+}
+
+// As POST /batches/{id}/recall and /edit do.
+bool World::begin_revision(BeginJob begin) {
+  const auto batch = find_batch();
+  if (!batch) return false;
+  JobOptions options;
+  options.name = begin.options.name;
+  options.rate = begin.options.rate;
+  options.kind = JobKind::recall;
+  options.source = batch->id;
+  options.operator_uid = "u" + std::to_string(roll(4));
+  std::string payload;
+  if (chance(40) && edited_batches_.insert(batch->id).second) {
+    options.kind = JobKind::edit;
+    payload = "edit of " + options.name;
+  }
+  begin.options = options;
+  ask(begin);
+  const JobReader reader(readers());
+  const JobWork& work = sites_[0]->work();
+  Withdrawn withdrawn;
+  withdrawn.batch = batch->id;
+  std::uint64_t items = 0;
+  for (std::uint64_t index = 0; index < batch->counts.items;) {
+    const auto chunk = reader.load_chunk(batch->id, index);
+    if (!chunk || !*chunk) {
+      fail("the input of a batch cannot be read");
+      return true;
+    }
+    for (std::size_t place = 0; place < (*chunk)->items.size(); ++place) {
+      const SendCommand& sent = (*chunk)->items[place].message;
+      if ((*chunk)->items[place].refusal) continue;
+      withdrawn.numbers.push_back(sent.idempotent
+                                      ? sent.client_msg_no
+                                      : work.number_of(batch->id, (*chunk)->first + place));
+    }
+    AppendJobInput append;
+    append.job = begin.job;
+    append.first = items;
+    append.now_ms = begin.now_ms;
+    if (work.may_have_sent(*batch, index)) append.input = work.revise(*batch, **chunk, payload);
+    index = (*chunk)->first + (*chunk)->items.size();
+    items += append.input.items;
+    if (append.input.items > 0) ask(std::move(append));
+  }
+  withdrawn.items = items;
+  ask(SealJob{begin.job, items, begin.now_ms});
+  // Otherwise something may come that it does not know of.
+  if (options.kind == JobKind::recall && batch->is_settled()) withdrawn_[begin.job] = withdrawn;
+  return true;
+}
+
+void World::begin_kept_batch(BeginJob begin) {
+  begin.options.kind = JobKind::batch;
+  ask(begin);
+  std::vector<SendCommand> commands;
+  store::JobInputBuilder input;
+  for (auto n = 1 + roll(4); n > 0; --n) {
+    SendCommand& message = commands.emplace_back(some_job_message());
+    message.idempotent = true;
+    message.client_msg_no = "n" + message.payload.str();
+    input.add(message);
+  }
+  KeepSent kept;
+  kept.job = begin.job;
+  kept.last = true;
+  kept.input = input.take();
+  note_job_messages(commands);
+  send(std::move(commands), {}, [this, kept](const std::vector<SendResult>& results) {
+    KeepSent told = kept;
+    for (const SendResult& result : results) told.results.push_back(job_result_of(result));
+    kept_.push_back(std::move(told));
+  });
+}
+
+SendCommand World::some_job_message() {
+  SendCommand message;
+  message.channel = ChannelKey("g" + std::to_string(roll(7)), ChannelType::group);
+  message.from_uid = "u" + std::to_string(roll(4));
+  message.payload = std::string(kJobPayload) + std::to_string(++generated_);
+  return message;
 }
 
 store::JobInput World::some_job_input() {
@@ -129,12 +241,9 @@ store::JobInput World::some_job_input() {
       builder.refuse(chance(50) ? Errc::invalid : Errc::too_large, "it is no message");
       continue;
     }
-    SendCommand message;
-    message.channel = ChannelKey("g" + std::to_string(roll(7)), ChannelType::group);
-    message.from_uid = "u" + std::to_string(roll(4));
-    message.client_msg_no = "n of a job " + std::to_string(++generated_);
-    message.idempotent = true;
-    message.payload = "p" + message.client_msg_no;
+    SendCommand message = some_job_message();
+    message.idempotent = chance(70);
+    if (message.idempotent) message.client_msg_no = "n" + message.payload.str();
     builder.add(message);
   }
   return builder.take();
@@ -185,7 +294,7 @@ void World::keep_sent(const std::string& id, std::uint64_t first) {
   ask(std::move(kept));
 }
 
-// As whoever runs the job: results of some of the next items, or of none that was ever refused.
+// As if somebody ran the job: results of some of the next items, or of none that was ever refused.
 void World::advance_job(const Job& job) {
   AdvanceJob advance;
   advance.job = job.id;
@@ -216,71 +325,10 @@ void World::advance_job(const Job& job) {
   ask(std::move(advance));
 }
 
-void World::run_job(const Job& job) {
-  if (!is_runnable(job.state)) return;
-  const auto chunk = JobReader(readers()).load_chunk(job.id, job.cursor);
-  if (!chunk) return fail("the input of a job cannot be read");
-  if (!*chunk) return;
-  const std::uint64_t first = (*chunk)->first;
-  AdvanceJob advance;
-  advance.job = job.id;
-  advance.pass = job.pass;
-  advance.from = job.cursor;
-  advance.to = std::min(job.cursor + 1 + roll(4), first + (*chunk)->items.size());
-  advance.settled_by = job.runner;
-  std::vector<SendCommand> commands;
-  std::vector<std::uint64_t> indices;
-  for (std::uint64_t index = advance.from; index < advance.to; ++index) {
-    if (!(*chunk)->results[index - first].is_to_try()) continue;
-    commands.push_back((*chunk)->items[index - first].message);
-    indices.push_back(index);
-  }
-  if (commands.empty()) return job_steps_.push_back(std::move(advance));
-  send(std::move(commands), {}, [this, advance, indices](const std::vector<SendResult>& results) {
-    AdvanceJob step = advance;
-    for (std::size_t i = 0; i < results.size(); ++i) {
-      // Of what may be otherwise later nothing is told: it is sent again, from the cursor on.
-      const bool is_decided = results[i].ok() || (results[i].state == SendResult::State::refused &&
-                                                  !errc_retriable(results[i].code));
-      if (!is_decided) return;
-      step.results.emplace_back(indices[i], job_result_of(results[i]));
-    }
-    job_steps_.push_back(std::move(step));
-  });
-}
-
 void World::tell_of_jobs() {
-  for (AdvanceJob& step : std::exchange(job_steps_, {})) {
-    step.now_ms = clock_.wall_ms();
-    ask(std::move(step));
-  }
-}
-
-void World::check_jobs(const std::map<ChannelKey, std::map<std::uint64_t, Message>>& stored) {
-  const JobReader reader(readers());
-  const auto jobs = reader.load_jobs("", 100);
-  if (!jobs) return fail("jobs cannot be read");
-  for (const Job& job : *jobs) {
-    if (!is_run(job)) continue;
-    for (std::uint64_t at = 0; at < job.reached;) {
-      const auto chunk = reader.load_chunk(job.id, at);
-      if (!chunk || !*chunk) return fail("a chunk is missing in job " + job.id);
-      for (std::size_t i = 0; i < (*chunk)->items.size(); ++i) {
-        const JobResult& result = (*chunk)->results[i];
-        if (!result.ok()) continue;
-        const SendCommand& sent = (*chunk)->items[i].message;
-        const Message* const message = find_in(stored, sent.channel, raw(result.message_seq));
-        if (message == nullptr) {
-          if (removals_.may_be_gone(sent.channel, raw(result.message_seq))) continue;
-          return fail("a message of job " + job.id + " is missing");
-        }
-        if (message->id != result.message_id || message->client_msg_no != sent.client_msg_no) {
-          return fail("the result of an item is that of another message, job " + job.id);
-        }
-        ++summary_.job_items;
-      }
-      at = (*chunk)->first + (*chunk)->items.size();
-    }
+  for (KeepSent& kept : std::exchange(kept_, {})) {
+    kept.now_ms = clock_.wall_ms();
+    ask(std::move(kept));
   }
 }
 

@@ -14,11 +14,13 @@ void World::start_servers() {
   for (std::size_t n = 0; n < servers_.size(); ++n) forget_transactions(n);
   turns_.clear();
   servers_.clear();
+  sites_.clear();
   waiting_.clear();
   handing_over_.fill(std::nullopt);
   for (std::size_t n = 0; n < disk_.nodes(); ++n) {
     turns_.push_back(make_turns(n));
     servers_.push_back(start_server(n));
+    sites_.push_back(make_site(n));
   }
   // Often together: a transaction needs all of its partitions at one server.
   const std::size_t home = roll(servers_.size());
@@ -42,6 +44,22 @@ std::unique_ptr<Server> World::start_server(std::size_t number) {
   server->horizon().set_reserve(
       [this, number](std::int64_t until_ns) { return reserve_time(number, until_ns); });
   return server;
+}
+
+std::unique_ptr<JobSite> World::make_site(std::size_t number) {
+  auto site = std::make_unique<JobSite>(*servers_[number], disk_, told_partition_, dice_());
+  site->begin(
+      make_job_work_,
+      [this](std::vector<SendCommand>&& commands, SendDone done) {
+        return send_for_job(std::move(commands), std::move(done));
+      },
+      [this, number](Change what, std::function<void(Result<void>)> done) {
+        return change_for_job(number, std::move(what), std::move(done));
+      },
+      [this, number](std::vector<Command> commands, Transaction::Done done) {
+        return revise_for_job(number, std::move(commands), std::move(done));
+      });
+  return site;
 }
 
 void World::forget_what_was_read() {
@@ -92,6 +110,7 @@ void World::stop_a_server(std::size_t number) {
   disk_.stop_node(number, roll(disk_.pending_commits() + 1));
   turns_[number] = make_turns(number);
   servers_[number] = start_server(number);
+  sites_[number] = make_site(number);
   for (std::uint16_t i = 0; i < kPartitions; ++i) {
     if (handing_over_[i] == number) handing_over_[i].reset();
     if (wanted_[i] == number) want(static_cast<PartitionId>(i), roll(servers_.size()));

@@ -111,7 +111,8 @@ void World::send() {
   if (chance(50)) pump_some();
 }
 
-void World::send(std::vector<SendCommand> commands, SharedOutcome first, SendTold told) {
+std::shared_ptr<SendBatch> World::send(std::vector<SendCommand> commands, SharedOutcome first,
+                                       SendTold told) {
   std::vector<Attempt> attempts;
   std::vector<SendBatch::Part> parts;
   // As the caller made them, for whoever is asked next.
@@ -128,6 +129,7 @@ void World::send(std::vector<SendCommand> commands, SharedOutcome first, SendTol
     part->items.push_back(item);
     attempts.push_back(attempt_of(command));
     attempted_[key_of(attempts.back())].insert(command.payload.str());
+    ++open_sends_[key_of(attempts.back())];
     ++summary_.sends;
   }
   auto batch = std::make_shared<SendBatch>(
@@ -150,13 +152,14 @@ void World::send(std::vector<SendCommand> commands, SharedOutcome first, SendTol
         }
         send_again(elsewhere);
       });
-  const Posted posted{std::move(batch), judges};
+  const Posted posted{batch, judges};
   if (!first && chance(20)) {
     waiting_.push_back(posted);
   } else {
     if (!first) execute_waiting();
     execute(posted);
   }
+  return batch;
 }
 
 void World::send_again(const std::vector<SendCommand>& commands) {
@@ -229,6 +232,7 @@ void World::judge(const Attempt& attempt, const SendResult& result) {
   judge_last_seq(attempt, result);
   const auto first = first_.find(key);
   if (result.state == SendResult::State::refused) {
+    --open_sends_[key];
     const bool other_payload =
         result.code == Errc::conflict && result.reason != Reason::last_seq_differs;
     if (other_payload && attempted_[key].size() < 2) {

@@ -96,11 +96,19 @@ std::vector<Command> World::random_transaction() {
 
 std::shared_ptr<World::Asked> World::begin_transaction(std::vector<Command> commands,
                                                        int repeats_left) {
+  // All or none is made at one server, which has to have all the partitions.
+  const std::size_t server = chance(90) ? known_[raw(home_of(commands[0]))] : roll(servers_.size());
+  return begin_transaction(server, std::move(commands), repeats_left, nullptr);
+}
+
+std::shared_ptr<World::Asked> World::begin_transaction(std::size_t server,
+                                                       std::vector<Command> commands,
+                                                       int repeats_left, Transaction::Done done) {
   ++summary_.transactions;
   auto asked = std::make_shared<Asked>();
-  // All or none is made at one server, which has to have all the partitions.
-  asked->server = chance(90) ? known_[raw(home_of(commands[0]))] : roll(servers_.size());
+  asked->server = server;
   asked->repeats_left = repeats_left;
+  asked->done = std::move(done);
   asked->commands = commands;
   std::vector<Transaction::Share> shares;
   for (std::uint32_t i = 0; i < commands.size(); ++i) {
@@ -114,6 +122,7 @@ std::shared_ptr<World::Asked> World::begin_transaction(std::vector<Command> comm
       look_at_inboxes({message, 1});
       const Attempt attempt = attempt_of(*message);
       attempted_[key_of(attempt)].insert(message->payload.str());
+      ++open_sends_[key_of(attempt)];
       asked->attempts.emplace(i, attempt);
     }
   }
@@ -152,6 +161,7 @@ void World::tell(Asked& asked, const TransactionResult& told) {
     }
     judge(attempt->second, result);
   }
+  if (asked.done) asked.done(told);
   if (told.made()) return;
   ++summary_.transactions_refused;
   if (told.error().code() != Errc::not_owner || asked.repeats_left == 0) return;

@@ -5,8 +5,18 @@
 
 #include <gtest/gtest.h>
 
-namespace jindou::partition::simulation {
+#include "jobs/simulation/runner_work.h"
+#include "observe/log.h"
+
+namespace jindou::jobs::simulation {
 namespace {
+
+using partition::simulation::Fault;
+using partition::simulation::finds_lost_rows;
+using partition::simulation::NodeKind;
+using partition::simulation::run_simulation;
+using partition::simulation::Summary;
+using partition::simulation::Surroundings;
 
 // With a sanitizer a third: each seed takes ten times as long, and CI runs thousands of them
 // without.
@@ -16,13 +26,19 @@ constexpr std::uint64_t kSeeds = 100;
 constexpr std::uint64_t kSeeds = 300;
 #endif
 
+class Simulation : public testing::Test {
+ protected:
+  // Errors of the store are what is played here.
+  void SetUp() override { observe::set_log_level(observe::LogLevel::error); }
+};
+
 // What comes `count` times at least in 300 seeds.
 constexpr std::uint64_t often(std::uint64_t count) { return count * kSeeds / 300; }
 
-TEST(Simulation, WhatWasAcknowledgedHoldsUnderManySeeds) {
+TEST_F(Simulation, WhatWasAcknowledgedHoldsUnderManySeeds) {
   Summary total;
   for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
-    const Summary summary = run_simulation(seed, 400);
+    const Summary summary = run_simulation(seed, 400, surroundings());
     ASSERT_EQ(summary.violation, "") << "replay with: simulate --seed " << seed;
     total.add(summary);
   }
@@ -40,7 +56,9 @@ TEST(Simulation, WhatWasAcknowledgedHoldsUnderManySeeds) {
   EXPECT_GT(total.failed_reads, often(1'000));
   EXPECT_GT(total.resumed, often(30));
   EXPECT_GT(total.log_changes, often(500));
-  EXPECT_GT(total.job_items, often(200));
+  EXPECT_GT(total.job_items, often(1'000));
+  EXPECT_GT(total.revised_items, often(100));
+  EXPECT_GT(total.jobs_ended, often(300));
   EXPECT_GT(total.transactions - total.transactions_refused, often(2'000));
   EXPECT_GT(total.transactions_refused, often(300));
   EXPECT_GT(total.transactions_cut, often(100));
@@ -50,11 +68,11 @@ TEST(Simulation, WhatWasAcknowledgedHoldsUnderManySeeds) {
   }
 }
 
-TEST(Simulation, TheServersOwnStoreHoldsItToo) {
+TEST_F(Simulation, TheServersOwnStoreHoldsItToo) {
   for (std::uint64_t seed = 1; seed <= 5; ++seed) {
-    Surroundings surroundings;
-    surroundings.node = NodeKind::rocksdb;
-    const Summary summary = run_simulation(seed, 200, surroundings);
+    Surroundings own_store = surroundings();
+    own_store.node = NodeKind::rocksdb;
+    const Summary summary = run_simulation(seed, 200, own_store);
     ASSERT_EQ(summary.violation, "")
         << "replay with: simulate --store rocksdb --steps 200 --seed " << seed;
   }
@@ -63,12 +81,12 @@ TEST(Simulation, TheServersOwnStoreHoldsItToo) {
 // Servers share the logs of the partitions there: these are handed over, taken over by one that
 // does not ask, left behind by one that ends. A commit of several is a record in each of their
 // logs, between which all of that happens.
-TEST(Simulation, PartitionsThatMoveHoldItToo) {
+TEST_F(Simulation, PartitionsThatMoveHoldItToo) {
   Summary total;
   for (std::uint64_t seed = 1; seed <= 100; ++seed) {
-    Surroundings surroundings;
-    surroundings.node = NodeKind::replicated;
-    const Summary summary = run_simulation(seed, 400, surroundings);
+    Surroundings several = surroundings();
+    several.node = NodeKind::replicated;
+    const Summary summary = run_simulation(seed, 400, several);
     ASSERT_EQ(summary.violation, "") << "replay with: simulate --store replicated --seed " << seed;
     total.add(summary);
   }
@@ -84,26 +102,26 @@ TEST(Simulation, PartitionsThatMoveHoldItToo) {
 }
 
 // A simulation that finds nothing may be one that looks at nothing.
-TEST(Simulation, WhatServersDoWrongIsFoundOut) {
+TEST_F(Simulation, WhatServersDoWrongIsFoundOut) {
   for (const Fault fault :
        {Fault::writes_after_loss, Fault::progress_travels, Fault::caches_stay}) {
-    Surroundings surroundings;
-    surroundings.node = NodeKind::replicated;
-    surroundings.fault = fault;
+    Surroundings faulty = surroundings();
+    faulty.node = NodeKind::replicated;
+    faulty.fault = fault;
     bool found = false;
     for (std::uint64_t seed = 1; seed <= 200 && !found; ++seed) {
-      found = !run_simulation(seed, 400, surroundings).violation.empty();
+      found = !run_simulation(seed, 400, faulty).violation.empty();
     }
     EXPECT_TRUE(found) << "fault " << static_cast<int>(fault);
   }
 }
 
 // All kinds are tried with `simulate --lose all`.
-TEST(Simulation, AStoreThatLosesRowsIsFoundOut) {
+TEST_F(Simulation, AStoreThatLosesRowsIsFoundOut) {
   for (const store::KeyKind lost : {store::KeyKind::message, store::KeyKind::subscriber}) {
-    EXPECT_TRUE(finds_lost_rows(lost)) << "rows of kind " << static_cast<int>(lost);
+    EXPECT_TRUE(finds_lost_rows(lost, surroundings())) << "rows of kind " << static_cast<int>(lost);
   }
 }
 
 }  // namespace
-}  // namespace jindou::partition::simulation
+}  // namespace jindou::jobs::simulation

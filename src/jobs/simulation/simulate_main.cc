@@ -13,6 +13,7 @@
 #include <numeric>
 #include <string_view>
 
+#include "jobs/simulation/runner_work.h"
 #include "observe/log.h"
 #include "partition/simulation/simulation.h"
 
@@ -29,8 +30,9 @@ NodeKind node_of(std::string_view name) {
 int kinds_not_missed() {
   int unseen = 0;
   const auto kinds = jindou::partition::simulation::written_kinds();
+  const auto around = jindou::jobs::simulation::surroundings();
   for (const jindou::store::KeyKind kind : kinds) {
-    if (jindou::partition::simulation::finds_lost_rows(kind)) continue;
+    if (jindou::partition::simulation::finds_lost_rows(kind, around)) continue;
     ++unseen;
     std::fputs(fmt::format("nobody misses rows of kind {}\n", static_cast<int>(kind)).c_str(),
                stdout);
@@ -47,7 +49,8 @@ int main(int argc, char** argv) {
   std::uint64_t seeds = 1;
   std::uint64_t steps = 400;
   bool each_lost = false;
-  jindou::partition::simulation::Surroundings surroundings;
+  jindou::partition::simulation::Surroundings surroundings =
+      jindou::jobs::simulation::surroundings();
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string_view name = argv[i];
     std::uint64_t value = 0;
@@ -86,12 +89,14 @@ int main(int argc, char** argv) {
           "{} opened, {} servers stopped, {} commands repeated elsewhere, {} clocks set, {} syncs, "
           "{} failed commits, {} index loads, {} "
           "failed reads, {} changes of lists resumed, {} transactions ({} not made), {} power "
-          "cuts with some under way; no violation\n",
+          "cuts with some under way, {} items of jobs sent, {} recalled or edited, {} jobs ended; "
+          "no violation\n",
           seeds, seed, steps, total.sends, total.acknowledged, total.duplicates, total.unknown,
           total.last_seqs_refused, changes, total.events, total.power_cuts, total.takeovers,
           total.handovers, total.openings, total.stops, total.elsewhere, total.clock_jumps,
           total.syncs, total.failures, total.loads, total.failed_reads, total.resumed,
-          total.transactions, total.transactions_refused, total.transactions_cut)
+          total.transactions, total.transactions_refused, total.transactions_cut, total.job_items,
+          total.revised_items, total.jobs_ended)
           .c_str(),
       stdout);
   return 0;
