@@ -1,21 +1,17 @@
 #include "api/repeatable.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
-#include <array>
 #include <chrono>
-#include <initializer_list>
-#include <memory>
 #include <optional>
 #include <utility>
 
 #include "api/answers.h"
 #include "api/core_calls.h"
 #include "api/send_query.h"
-#include "base/assert.h"
 
 namespace jindou::api {
+
+using partition::KeyedRequest;
 
 namespace {
 
@@ -27,33 +23,6 @@ constexpr std::size_t kAnswerBytesMax = std::size_t{4} << 20;
 constexpr std::chrono::milliseconds kClaimGrace{1'000};
 // A claim and its record may pass each other this often: the record is reclaimed in between.
 constexpr int kTries = 3;
-
-// SHA-256 of all parts, each with its length before it.
-std::string hash_of(std::initializer_list<std::string_view> parts) {
-  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(),
-                                                                        &EVP_MD_CTX_free);
-  JD_ASSERT(context != nullptr && EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) == 1);
-  for (const std::string_view part : parts) {
-    const std::uint64_t size = part.size();
-    EVP_DigestUpdate(context.get(), &size, sizeof(size));
-    EVP_DigestUpdate(context.get(), part.data(), part.size());
-  }
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned size = 0;
-  EVP_DigestFinal_ex(context.get(), digest.data(), &size);
-  return {reinterpret_cast<const char*>(digest.data()), size};
-}
-
-std::string hex(std::string_view bytes) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string out;
-  for (const char c : bytes) {
-    const auto byte = static_cast<unsigned char>(c);
-    out.push_back(kDigits[byte >> 4U]);
-    out.push_back(kDigits[byte & 15U]);
-  }
-  return out;
-}
 
 // The draft has a string in quotes (RFC 8941); most callers send it bare.
 std::string_view unquoted(std::string_view text) {
@@ -70,29 +39,22 @@ bool is_key(std::string_view text) {
 
 }  // namespace
 
-bool is_settled(std::span<const SendResult> results) {
-  return std::ranges::none_of(results, [](const SendResult& result) {
-    return !result.ok() &&
-           (result.state == SendResult::State::unknown || errc_retriable(result.code));
-  });
-}
-
 // Of each caller: what one of them chose says nothing to another.
 std::string Repeatable::stored_key(std::string_view user, std::string_view key) {
-  return hash_of({user, key});
+  return partition::digest_of_parts({user, key});
 }
 
-Task<Result<void>> Repeatable::claim() {
-  partition::ClaimRequest wanted;
-  wanted.partition = services_.deps.records.partition_of_request(key_);
-  wanted.key = key_;
-  wanted.fingerprint = fingerprint_;
-  wanted.claim = claim_;
-  wanted.numbers = numbers_;
-  wanted.now_ms = services_.deps.clock.wall_ms();
-  const auto& options = services_.options;
-  wanted.until_ms = wanted.now_ms + (options.request_timeout + kClaimGrace).count();
-  wanted.expires_s = (wanted.now_ms + options.idempotency_key_window.count()) / 1000;
+partition::RequestTimes Repeatable::times() const {
+  return {services_.options.request_timeout + kClaimGrace,
+          services_.options.idempotency_key_window};
+}
+
+KeyedRequest::Finding Repeatable::look(const KeyedRequest::Record& record) const {
+  return keyed_->look(record, services_.deps.clock.wall_ms(), times());
+}
+
+Task<Result<void>> Repeatable::claim(const KeyedRequest::Record& record) {
+  auto wanted = keyed_->claim(home(), record, services_.deps.clock.wall_ms(), times());
   co_return co_await change(services_, request_, std::move(wanted));
 }
 
@@ -106,17 +68,18 @@ bool Repeatable::take_key() {
                    "blanks and quotes");
     return false;
   }
-  key_ = stored_key(request_.user, name);
   const std::string choices = choices_of_fields(request_);
-  fingerprint_ = choices.empty()
-                     ? hash_of({request_.path(), request_.query(), request_.body})
-                     : hash_of({request_.path(), request_.query(), request_.body, choices});
+  const std::string digest =
+      choices.empty()
+          ? partition::digest_of_parts({request_.path(), request_.query(), request_.body})
+          : partition::digest_of_parts({request_.path(), request_.query(), request_.body, choices});
+  keyed_.emplace(stored_key(request_.user, name), digest, services_.deps.random.next_u64());
   return true;
 }
 
-Task<Result<std::optional<store::RequestRecord>>> Repeatable::load() {
+Task<Result<KeyedRequest::Record>> Repeatable::load() {
   const partition::RecordReader& records = services_.deps.records;
-  auto work = [&records, key = key_] { return records.load_request(key); };
+  auto work = [&records, key = keyed_->key()] { return records.load_request(key); };
   co_return co_await services_.deps.blocking.run(std::move(work));
 }
 
@@ -124,14 +87,15 @@ Task<bool> Repeatable::is_answered() {
   if (!take_key()) co_return response_.status != 200;
   const auto record = co_await load();
   // What cannot be read now is asked again by begin().
-  if (!record || !*record) co_return false;
-  const bool other = (*record)->fingerprint != fingerprint_;
-  co_return ((*record)->finished || other) && answer_known(**record);
+  if (!record) co_return false;
+  const KeyedRequest::Finding found = look(*record);
+  const bool stays =
+      found == KeyedRequest::Finding::answered || found == KeyedRequest::Finding::other;
+  co_return stays && answer_found(found, *record);
 }
 
 Task<bool> Repeatable::begin() {
   if (!take_key()) co_return response_.status == 200;
-  claim_ = services_.deps.random.next_u64();
   for (int tries = 0; tries < kTries; ++tries) {
     // Looked at on the pool first: an answer has up to 4 MiB, which no partition should read.
     const auto record = co_await load();
@@ -139,10 +103,8 @@ Task<bool> Repeatable::begin() {
       answer_error(response_, record.error());
       co_return false;
     }
-    if (*record && answer_known(**record)) co_return false;
-    const bool goes_on = *record && !is_over(**record);
-    numbers_ = goes_on ? (*record)->numbers : claim_;
-    const Result<void> claimed = co_await claim();
+    if (answer_found(look(*record), *record)) co_return false;
+    const Result<void> claimed = co_await claim(*record);
     if (claimed) co_return true;
     if (claimed.error().code() != Errc::conflict) {
       answer_error(response_, claimed.error());
@@ -154,28 +116,24 @@ Task<bool> Repeatable::begin() {
   co_return false;
 }
 
-bool Repeatable::is_over(const store::RequestRecord& record) const {
-  return record.expires_s <= services_.deps.clock.wall_ms() / 1000;
-}
-
-bool Repeatable::answer_known(const store::RequestRecord& record) {
-  const std::int64_t now_ms = services_.deps.clock.wall_ms();
-  if (is_over(record)) return false;
-  if (record.fingerprint != fingerprint_) {
-    answer_error(response_, 422, errc_name(Errc::conflict),
-                 "this Idempotency-Key was used for another request: repeat that one unchanged, or "
-                 "take a new key");
-    return true;
+bool Repeatable::answer_found(KeyedRequest::Finding finding, const KeyedRequest::Record& record) {
+  switch (finding) {
+    case KeyedRequest::Finding::free: return false;
+    case KeyedRequest::Finding::other:
+      answer_error(response_, 422, errc_name(Errc::conflict),
+                   "this Idempotency-Key was used for another request: repeat that one unchanged, "
+                   "or take a new key");
+      return true;
+    case KeyedRequest::Finding::answered:
+      response_.status = record->status;
+      response_.extra_headers = record->headers + "Idempotency-Replay: true\r\n";
+      response_.body = record->answer;
+      return true;
+    case KeyedRequest::Finding::busy: break;
   }
-  if (record.finished) {
-    response_.status = record.status;
-    response_.extra_headers = record.headers + "Idempotency-Replay: true\r\n";
-    response_.body = record.answer;
-    return true;
-  }
-  const std::int64_t left_ms = record.until_ms - now_ms;
-  const std::int64_t longest_ms = (services_.options.request_timeout + kClaimGrace).count();
-  if (left_ms <= 0 || left_ms > longest_ms + partition::kClaimSkewMaxMs) return false;
+  // The time may have come since it was looked at.
+  const std::int64_t left_ms =
+      std::max<std::int64_t>(1, record->until_ms - services_.deps.clock.wall_ms());
   response_.extra_headers = "Retry-After: " + std::to_string((left_ms + 999) / 1000) + "\r\n";
   answer_error(response_, 409, errc_name(Errc::conflict),
                "the first request with this Idempotency-Key is being carried out; repeat it later");
@@ -183,35 +141,19 @@ bool Repeatable::answer_known(const store::RequestRecord& record) {
 }
 
 void Repeatable::number(std::span<SendCommand> commands, std::size_t first) const {
-  if (key_.empty()) return;
-  for (std::size_t i = 0; i < commands.size(); ++i) {
-    SendCommand& command = commands[i];
-    if (command.idempotent) continue;
-    // The form of those that the server makes up: 32 digits and a "0".
-    const std::string place = std::to_string(first + i);
-    const std::string hash =
-        numbers_ == 0 ? hash_of({key_, place}) : hash_of({key_, std::to_string(numbers_), place});
-    command.client_msg_no = hex(hash.substr(0, 16)) + '0';
-    command.idempotent = true;
-  }
+  if (keyed_) keyed_->number(commands, first);
 }
 
 Task<void> Repeatable::end(bool settled) {
-  if (key_.empty()) co_return;
-  const PartitionId partition = services_.deps.records.partition_of_request(key_);
+  if (!keyed_) co_return;
   if (settled && response_.body.size() <= kAnswerBytesMax) {
-    partition::FinishRequest finished;
-    finished.partition = partition;
-    finished.key = key_;
-    finished.claim = claim_;
-    finished.status = static_cast<std::uint16_t>(response_.status);
-    finished.headers = response_.extra_headers;
-    finished.answer = response_.body;
+    auto finished = keyed_->finish(home(), static_cast<std::uint16_t>(response_.status),
+                                   response_.extra_headers, response_.body);
     const auto done = co_await change(services_, request_, std::move(finished));
     done.ignore("the claim runs out, and a repeat finds what was stored");
   } else {
     // A variable, because g++ 12 destroys a temporary in an awaited call twice.
-    partition::ReleaseRequest released{partition, key_, claim_};
+    auto released = keyed_->release(home());
     const auto done = co_await change(services_, request_, std::move(released));
     done.ignore("the claim runs out, and a repeat finds what was stored");
   }

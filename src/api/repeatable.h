@@ -19,12 +19,11 @@
 
 #include "api/http_names.h"
 #include "api/services.h"
+#include "partition/keyed_request.h"
 
 namespace jindou::api {
 
-// Whether no repeat of the request could still change one of its results: none is unknown or
-// failed for a reason that passes.
-bool is_settled(std::span<const SendResult> results);
+using partition::is_settled;
 
 // One request. Lives in its handler, on the request's shard.
 class Repeatable {
@@ -53,20 +52,19 @@ class Repeatable {
  private:
   // Reads the header. False: there is none, or `response` says that it is no key.
   bool take_key();
-  Task<Result<std::optional<store::RequestRecord>>> load();
-  Task<Result<void>> claim();
-  // Its time is: whoever comes now is the first.
-  bool is_over(const store::RequestRecord& record) const;
-  // Answers with what stands in the way of a claim. False: nothing does any more.
-  bool answer_known(const store::RequestRecord& record);
+  Task<Result<partition::KeyedRequest::Record>> load();
+  Task<Result<void>> claim(const partition::KeyedRequest::Record& record);
+  PartitionId home() const { return services_.deps.records.partition_of_request(keyed_->key()); }
+  partition::RequestTimes times() const;
+  partition::KeyedRequest::Finding look(const partition::KeyedRequest::Record& record) const;
+  // Answers with what stands in the way of a claim. False: nothing does.
+  bool answer_found(partition::KeyedRequest::Finding finding,
+                    const partition::KeyedRequest::Record& record);
 
   Services& services_;
   Request& request_;
   Response& response_;
-  std::string key_;  // hash; empty: the request has none
-  std::string fingerprint_;
-  std::uint64_t claim_ = 0;
-  std::uint64_t numbers_ = 0;
+  std::optional<partition::KeyedRequest> keyed_;  // none: the request has no key
 };
 
 }  // namespace jindou::api
