@@ -89,14 +89,14 @@ int main(int argc, char** argv) {
           "{} opened, {} servers stopped, {} commands repeated elsewhere, {} clocks set, {} syncs, "
           "{} failed commits, {} index loads, {} "
           "failed reads, {} changes of lists resumed, {} transactions ({} not made), {} power "
-          "cuts with some under way, {} items of jobs sent, {} recalled or edited, {} jobs ended; "
-          "no violation\n",
+          "cuts with some under way, {} items of jobs sent, {} recalled or edited, {} jobs ended, "
+          "{} requests with a key answered again; no violation\n",
           seeds, seed, steps, total.sends, total.acknowledged, total.duplicates, total.unknown,
           total.last_seqs_refused, changes, total.events, total.power_cuts, total.takeovers,
           total.handovers, total.openings, total.stops, total.elsewhere, total.clock_jumps,
           total.syncs, total.failures, total.loads, total.failed_reads, total.resumed,
           total.transactions, total.transactions_refused, total.transactions_cut, total.job_items,
-          total.revised_items, total.jobs_ended)
+          total.revised_items, total.jobs_ended, total.replayed)
           .c_str(),
       stdout);
   return 0;

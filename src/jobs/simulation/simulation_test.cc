@@ -59,6 +59,7 @@ TEST_F(Simulation, WhatWasAcknowledgedHoldsUnderManySeeds) {
   EXPECT_GT(total.job_items, often(1'000));
   EXPECT_GT(total.revised_items, often(100));
   EXPECT_GT(total.jobs_ended, often(300));
+  EXPECT_GT(total.replayed, often(300));
   EXPECT_GT(total.transactions - total.transactions_refused, often(2'000));
   EXPECT_GT(total.transactions_refused, often(300));
   EXPECT_GT(total.transactions_cut, often(100));

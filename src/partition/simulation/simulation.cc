@@ -68,6 +68,7 @@ void Summary::add(const Summary& other) {
   job_items += other.job_items;
   revised_items += other.revised_items;
   jobs_ended += other.jobs_ended;
+  replayed += other.replayed;
   for (std::size_t kind = 0; kind < changes.size(); ++kind) changes[kind] += other.changes[kind];
 }
 

@@ -61,6 +61,7 @@ struct Summary {
   std::uint64_t job_items = 0;      // sent, and looked for after it was told
   std::uint64_t revised_items = 0;  // recalled or edited by jobs, and looked for
   std::uint64_t jobs_ended = 0;     // when everything was over
+  std::uint64_t replayed = 0;       // requests with a key, answered from what is stored
   std::uint64_t transactions = 0;
   std::uint64_t transactions_refused = 0;  // or not known to be made
   std::uint64_t transactions_cut = 0;      // power cuts with some under way

@@ -41,7 +41,7 @@ World::~World() {
 
 Summary World::run(int steps) {
   for (int i = 0; i < steps && summary_.violation.empty(); ++i) step();
-  finish_jobs();
+  finish_work();
   settle();
   check_store();
   check_nothing_left();
@@ -78,6 +78,7 @@ void World::step() {
   if (chance(60)) step_jobs();
   if (chance(30)) tell_of_jobs();
   if (chance(10)) change_jobs();
+  if (chance(25)) step_keyed();
   if (chance(30)) run_transaction_step();
   if (chance(15)) transact();
   switch (roll(15)) {

@@ -26,6 +26,7 @@
 #include "partition/simulation/job_model.h"
 #include "partition/simulation/job_site.h"
 #include "partition/simulation/job_work.h"
+#include "partition/simulation/keyed_call.h"
 #include "partition/simulation/lane_model.h"
 #include "partition/simulation/list_model.h"
 #include "partition/simulation/removals.h"
@@ -45,6 +46,8 @@ using SendKey = std::tuple<ChannelKey, std::string, std::string>;
 
 // What the payloads of messages of jobs begin with, each of which has another one.
 inline constexpr std::string_view kJobPayload = " of a job ";
+// The same of requests with a key.
+inline constexpr std::string_view kKeyedPayload = " of a key ";
 
 // Where a change belongs.
 PartitionId home_of(const Change& change);
@@ -240,8 +243,8 @@ class World final : public EffectSink {
   Result<void> revise_for_job(std::size_t server, std::vector<Command> commands,
                               Transaction::Done done);
   void note_job_messages(const std::vector<SendCommand>& commands);
-  // All that can come to an end does, where nothing keeps it from that.
-  void finish_jobs();
+  // Jobs come to their end where nothing keeps them from it, and requests with a key are answered.
+  void finish_work();
   // What was told of items that were sent, recalled or edited is so.
   void check_jobs(const Stored& stored);
   struct JobMessages {
@@ -261,6 +264,23 @@ class World final : public EffectSink {
   void check_revised(const JobMessages& messages);
   void check_withdrawn(const Job& recall, const JobMessages& messages);
   void check_shown(const Stored& stored);
+
+  // world_keyed.cc
+  void step_keyed();
+  void begin_call();
+  void step_call(KeyedCall& call);
+  void begin_try(KeyedCall& call);
+  void step_try(KeyedCall& call, const std::shared_ptr<KeyedTry>& attempt);
+  // Nobody else carries it out.
+  void check_claim(const KeyedCall& call, const ClaimRequest& claim);
+  // Whoever asks is given the same.
+  void hear_answer(KeyedCall& call, const std::string& answer);
+  // At whoever is known to have the partition; nobody repeats it elsewhere.
+  void ask_once(Change what, std::function<void(const Result<void>&)> told);
+  // Of one server, or of all.
+  void forget_tries(std::optional<std::size_t> server);
+  bool any_call_open() const;
+  void check_keyed(const Stored& stored);
 
   // world_failing_reads.cc
   // Nothing of the partition is gathered or on its way; false: a change of a list goes on.
@@ -376,7 +396,7 @@ class World final : public EffectSink {
   std::unique_ptr<SimulatedStore> store_;
   SimulatedStore& disk_ = *store_;
   MakeJobWork make_job_work_;
-  PartitionId told_partition_;  // in which nobody runs jobs
+  PartitionId told_partition_;                         // in which nobody runs jobs
   std::vector<std::unique_ptr<VirtualClock>> clocks_;  // of the servers
   std::vector<std::unique_ptr<JobSite>> sites_;        // of each of them, which it outlives
   std::vector<std::unique_ptr<Server>> servers_;
@@ -414,6 +434,7 @@ class World final : public EffectSink {
     std::uint64_t items = 0;           // of the job that recalls it
   };
   std::map<std::string, Withdrawn> withdrawn_;  // by the job that recalls it
+  std::vector<std::unique_ptr<KeyedCall>> calls_;
   ViewModel views_;
   LaneModel lanes_;
   std::vector<SyncClient> devices_;

@@ -589,7 +589,9 @@ void World::revise(const ChannelKey& group) {
   const auto lately = std::min<std::size_t>(told->second.size(), 8);
   const auto it = std::prev(told->second.end(), static_cast<std::ptrdiff_t>(1 + roll(lately)));
   const std::uint64_t seq = it->first;
-  if (it->second.payload.starts_with(kJobPayload)) return;  // jobs do that
+  // Of these, others do that, or nobody.
+  const std::string& payload = it->second.payload;
+  if (payload.starts_with(kJobPayload) || payload.starts_with(kKeyedPayload)) return;
   if (revisions_.open(log, seq) > 5) return;  // of each both outcomes would be tried
   const std::string who = "u" + std::to_string(roll(4));
   if (chance(40)) return static_cast<void>(ask(RecallMessage{log, seq, it->second.id, who}));

@@ -26,6 +26,7 @@ void World::check_store() {
   Stored stored;
   collect(stored);
   check_jobs(stored);
+  check_keyed(stored);
   std::set<SendKey> keys;
   for (const auto& [log, messages] : stored) {
     std::uint64_t expected = cleared_to(log);

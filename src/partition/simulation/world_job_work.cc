@@ -62,17 +62,17 @@ Result<std::shared_ptr<PendingSend>> World::send_for_job(std::vector<SendCommand
   for (const SendCommand& command : commands) {
     homes.push_back(partition_of(command, PartitionMap(kPartitions)));
   }
-  std::shared_ptr<PendingSend> pending = send(
-      std::move(commands), {},
-      [this, homes = std::move(homes), done = std::move(done)](
-          const std::vector<SendResult>& results) {
-        for (std::size_t i = 0; i < results.size(); ++i) {
-          const bool has_gone =
-              results[i].state == SendResult::State::refused && results[i].code == Errc::not_owner;
-          if (has_gone) known_[raw(homes[i])] = wanted_[raw(homes[i])];
-        }
-        done(results);
-      });
+  std::shared_ptr<PendingSend> pending =
+      send(std::move(commands), {},
+           [this, homes = std::move(homes),
+            done = std::move(done)](const std::vector<SendResult>& results) {
+             for (std::size_t i = 0; i < results.size(); ++i) {
+               const bool has_gone = results[i].state == SendResult::State::refused &&
+                                     results[i].code == Errc::not_owner;
+               if (has_gone) known_[raw(homes[i])] = wanted_[raw(homes[i])];
+             }
+             done(results);
+           });
   return pending;
 }
 
@@ -97,7 +97,7 @@ Result<void> World::revise_for_job(std::size_t server, std::vector<Command> comm
   return {};
 }
 
-void World::finish_jobs() {
+void World::finish_work() {
   constexpr int kRounds = 300;
   const JobReader reader(readers());
   for (int i = 0; i < kRounds && summary_.violation.empty(); ++i) {
@@ -107,8 +107,9 @@ void World::finish_jobs() {
       if (!handing_over_[id]) known_[id] = wanted_[id] = 0;
     }
     for (const auto& site : sites_) site->work().step();
+    for (const auto& call : calls_) step_call(*call);
     let_everything_come();
-    if (i % 10 != 9) continue;
+    if (i % 10 != 9 || any_call_open()) continue;
     const auto jobs = reader.load_jobs("", 100);
     if (!jobs) return fail("jobs cannot be read");
     const bool any = std::any_of(jobs->begin(), jobs->end(), [this](const Job& job) {
@@ -116,6 +117,7 @@ void World::finish_jobs() {
     });
     if (!any) break;
   }
+  if (any_call_open()) return fail("a request with a key gets no answer");
   const auto jobs = reader.load_jobs("", 100);
   if (!jobs) return fail("jobs cannot be read");
   for (const Job& job : *jobs) {
@@ -299,9 +301,9 @@ void World::check_shown(const Stored& stored) {
                                : Result<store::ConversationRecord>(store::ConversationRecord());
       if (!record) return fail("an unreadable conversation");
       if (record->manual_count != 0) continue;
-      const auto unread = std::count_if(
-          log->second.upper_bound(shown.read_to), log->second.end(),
-          [](const auto& entry) { return !entry.second.is_recalled(); });
+      const auto unread =
+          std::count_if(log->second.upper_bound(shown.read_to), log->second.end(),
+                        [](const auto& entry) { return !entry.second.is_recalled(); });
       if (shown.unread > static_cast<std::uint64_t>(unread)) {
         return fail("more is unread than there is in " + shown.channel.id);
       }

@@ -12,6 +12,7 @@ namespace jindou::partition::simulation {
 
 void World::start_servers() {
   for (std::size_t n = 0; n < servers_.size(); ++n) forget_transactions(n);
+  forget_tries(std::nullopt);
   turns_.clear();
   servers_.clear();
   sites_.clear();
@@ -107,6 +108,7 @@ void World::hand_over(PartitionId partition, std::size_t to) {
 void World::stop_a_server(std::size_t number) {
   ++summary_.stops;
   forget_transactions(number);
+  forget_tries(number);
   disk_.stop_node(number, roll(disk_.pending_commits() + 1));
   turns_[number] = make_turns(number);
   servers_[number] = start_server(number);
