@@ -1,8 +1,10 @@
 #include "webhook/outbox.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
+#include "model/channel.h"
 #include "store/keys.h"
 
 namespace jindou::webhook {
@@ -13,6 +15,10 @@ using store::Table;
 
 // Entries looked at in one take, so that a receiver of few messages does not hold up its thread.
 constexpr std::size_t kEntriesPerTake = 20'000;
+
+bool is_command(const store::CommitEntry& entry) {
+  return entry.kind == store::EntryKind::message && entry.log.id.ends_with(kCommandSuffix);
+}
 
 bool in_partition(std::string_view key, PartitionId partition) {
   return key.starts_with(store::commit_record_prefix(partition));
@@ -115,6 +121,7 @@ void Outbox::step(Part& part) {
 Result<Taken> Outbox::take(PartitionId partition, store::PartitionCursors& cursors,
                            const TakeLimits& limits) {
   Part& part = this->part(partition);
+  if (!part.passed.empty()) return take_passed(part, limits);
   const store::PartitionReader reader = readers_.of(partition);
   auto cursor = cursors.of(partition);
   Taken taken;
@@ -138,8 +145,18 @@ Result<Taken> Outbox::take(PartitionId partition, store::PartitionCursors& curso
     }
     const store::CommitEntry& upcoming = part.record->entries[part.next];
     if (!taken.messages.empty() && upcoming.kind != taken.kind && chosen(upcoming)) {
-      taken.more = true;
-      break;
+      const bool passes = taken.kind != store::EntryKind::message && is_command(upcoming) &&
+                          part.passed.size() < limits.messages;
+      if (!passes) {
+        taken.more = true;
+        break;
+      }
+      ++entries;
+      part.passed.push_back({upcoming, part.record->timestamp});
+      step(part);
+      --part.waiting;
+      ++part.taken;
+      continue;
     }
     ++entries;
     const std::int64_t committed_at = part.record->timestamp;
@@ -176,6 +193,7 @@ Result<Taken> Outbox::take(PartitionId partition, store::PartitionCursors& curso
     taken.messages.push_back(std::move(*message));
     taken.entries.push_back(std::move(entry));
   }
+  taken.more = taken.more || !part.passed.empty();
   part.out = !taken.messages.empty();
   if (part.out) {
     part.done_to = done_to;
@@ -186,14 +204,64 @@ Result<Taken> Outbox::take(PartitionId partition, store::PartitionCursors& curso
   return taken;
 }
 
-void Outbox::finish(PartitionId partition) {
-  Part& part = this->part(partition);
-  part.done_to = part.position;
-  part.taken = 0;
-  part.out = false;
+Result<Taken> Outbox::take_passed(Part& part, const TakeLimits& limits) {
+  const store::PartitionReader reader = readers_.of(part.id);
+  Taken taken;
+  std::vector<Part::Passed> left;  // that are told now, and the rest
+  std::size_t bytes = 0;
+  std::size_t next = 0;
+  for (; next < part.passed.size(); ++next) {
+    if (taken.messages.size() >= limits.messages || bytes >= limits.payload_bytes) break;
+    const Part::Passed& each = part.passed[next];
+    if (each.committed_at < limits.oldest_seconds) {
+      taken.dropped.push_back({each.entry, store::GiveUpCause::too_old});
+      continue;
+    }
+    const auto seq = static_cast<MessageSeq>(each.entry.seq);
+    store::build_message_key(key_, part.id, each.entry.log, seq);
+    // Nothing is taken when that fails.
+    JD_TRY(const bool found, reader.get(Table::main, key_, value_));
+    if (!found) continue;  // deleted meanwhile
+    auto message = store::decode_message(value_, each.entry.log, seq);
+    if (!message) {
+      taken.dropped.push_back({each.entry, store::GiveUpCause::unreadable});
+      continue;
+    }
+    bytes += message->payload.size();
+    taken.last = message_id_of(each.entry.counter, part.id);
+    taken.messages.push_back(std::move(*message));
+    taken.entries.push_back(each.entry);
+    left.push_back(each);
+  }
+  part.taken -= next - left.size();
+  left.insert(left.end(), part.passed.begin() + static_cast<std::ptrdiff_t>(next),
+              part.passed.end());
+  part.passed = std::move(left);
+  part.passed_out = taken.messages.size();
+  part.out = part.passed_out > 0;
+  // What stands behind them was not looked at.
+  taken.more = true;
+  if (!part.out) finish(part.id);
+  return taken;
 }
 
-void Outbox::put_back(PartitionId partition) { restart(partition, part(partition).done_to); }
+void Outbox::finish(PartitionId partition) {
+  Part& part = this->part(partition);
+  part.passed.erase(part.passed.begin(),
+                    part.passed.begin() + static_cast<std::ptrdiff_t>(part.passed_out));
+  part.passed_out = 0;
+  part.taken = part.passed.size();
+  part.out = false;
+  // Whoever begins anew comes to those that were passed by once more, and to what was told.
+  if (part.passed.empty()) part.done_to = part.position;
+}
+
+void Outbox::put_back(PartitionId partition) {
+  Part& part = this->part(partition);
+  if (part.passed_out == 0) return restart(partition, part.done_to);
+  part.passed_out = 0;
+  part.out = false;
+}
 
 void Outbox::put_back_after(MessageId last, std::size_t kept) {
   const PartitionId partition = partition_of(last);
@@ -238,7 +306,7 @@ Result<std::optional<std::int64_t>> Outbox::oldest_seconds(store::PartitionCurso
   std::optional<std::int64_t> oldest;
   const auto note = [&oldest](std::int64_t at) { oldest = std::min(oldest.value_or(at), at); };
   for (Part& part : parts_) {
-    if (part.out) {
+    if (part.out || !part.passed.empty()) {
       note(part.taken_since);
     } else if (part.waiting > 0) {
       auto cursor = cursors.of(part.id);

@@ -42,7 +42,8 @@ struct Dropped {
 
 struct Taken {
   // All told for the same reason: what is of another kind ends a take, so that all is told in
-  // order.
+  // order. But recalls and edits, which are never of commands, pass these by: behind each of many
+  // recalls is a command that tells clients of it. Those are taken next.
   store::EntryKind kind = store::EntryKind::message;
   std::vector<Message> messages;            // as they are now
   std::vector<store::CommitEntry> entries;  // for each of them, the one that it was taken for
@@ -108,6 +109,13 @@ class Outbox {
     std::int64_t taken_since = 0;  // when the first of them was committed
     bool out = false;
     bool away = false;
+    // Commands that were passed by: before `position`, and not done. The first ones may be out.
+    struct Passed {
+      store::CommitEntry entry;
+      std::int64_t committed_at = 0;
+    };
+    std::vector<Passed> passed;
+    std::size_t passed_out = 0;
     // The record that `position` is inside of, and its first entry after it.
     std::optional<store::CommitRecord> record;
     std::size_t next = 0;
@@ -118,6 +126,7 @@ class Outbox {
   Part& part(PartitionId partition) { return parts_[raw(partition)]; }
   const Part& part(PartitionId partition) const { return parts_[raw(partition)]; }
   bool chosen(const store::CommitEntry& entry) const;
+  Result<Taken> take_passed(Part& part, const TakeLimits& limits);
   // Makes `record` the one with the first entry after `position`; false when there is none.
   Result<bool> load_record(Part& part, store::PartitionCursor& cursor);
   void count(Part& part, const store::CommitRecord& record);

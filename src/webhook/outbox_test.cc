@@ -238,6 +238,74 @@ TEST_F(OutboxTest, RecallsAndEditsAreTakenInOrderWhereTheyAreWanted) {
   EXPECT_EQ(take(10), (Counters{2, 2}));
 }
 
+TEST_F(OutboxTest, RecallsAreTakenTogetherBeforeTheCommandsThatTellOfThem) {
+  using Kind = store::EntryKind;
+  const ChannelKey log("g", ChannelType::group);
+  const ChannelKey commands("g____cmd", ChannelType::group);
+  outbox_.set_kinds({true, true, true});
+  commit(3);
+  store::CommitRecordBuilder record;
+  for (std::uint64_t seq = 1; seq <= 3; ++seq) {
+    record.add({++counter_, log, seq, {}, 0, false, Kind::recall, seq}, kNow);
+    add(record, kNow, commands, kOutboxPartition, true);
+  }
+  add(record, kNow, log, kOutboxPartition, true);
+  finish(record);
+  EXPECT_EQ(count(), 10U);
+  EXPECT_EQ(take(10), (Counters{1, 2, 3}));
+  outbox_.finish(kOutboxPartition);
+
+  EXPECT_EQ(take(10), (Counters{1, 2, 3}));
+  EXPECT_EQ(last_.kind, Kind::recall);
+  EXPECT_EQ(counter_of(last_.last), 8U);
+  EXPECT_TRUE(last_.more);
+  // All of it again, as after a crash.
+  outbox_.put_back(kOutboxPartition);
+  EXPECT_EQ(take(2), (Counters{1, 2}));
+  outbox_.put_back(kOutboxPartition);
+  EXPECT_EQ(take(10), (Counters{1, 2, 3}));
+  outbox_.finish(kOutboxPartition);
+  // It begins before them until the commands are told.
+  EXPECT_EQ(outbox_.done_to(kOutboxPartition), 3U);
+  EXPECT_EQ(outbox_.backlog(), 4U);
+  EXPECT_EQ(oldest(), kNow);
+
+  EXPECT_EQ(take(2), (Counters{5, 7}));
+  EXPECT_EQ(last_.kind, Kind::message);
+  outbox_.put_back(kOutboxPartition);
+  EXPECT_EQ(take(2), (Counters{5, 7}));
+  outbox_.finish(kOutboxPartition);
+  EXPECT_EQ(outbox_.backlog(), 2U);
+  EXPECT_EQ(take(10), Counters{9});
+  EXPECT_EQ(outbox_.done_to(kOutboxPartition), 3U);
+  outbox_.finish(kOutboxPartition);
+  EXPECT_EQ(outbox_.done_to(kOutboxPartition), 9U);
+  EXPECT_EQ(take(10), Counters{10});
+  outbox_.finish(kOutboxPartition);
+  EXPECT_EQ(outbox_.backlog(), 0U);
+}
+
+TEST_F(OutboxTest, CommandsThatWerePassedByAndAreGoneAreDone) {
+  using Kind = store::EntryKind;
+  const ChannelKey log("g", ChannelType::group);
+  const ChannelKey commands("g____cmd", ChannelType::group);
+  outbox_.set_kinds({true, true, true});
+  commit(1);
+  store::CommitRecordBuilder record;
+  record.add({++counter_, log, 1, {}, 0, false, Kind::recall, 1}, kNow);
+  add(record, kNow, commands, kOutboxPartition, true);
+  finish(record);
+  EXPECT_EQ(take(10), Counters{1});
+  outbox_.finish(kOutboxPartition);
+  EXPECT_EQ(take(10), Counters{1});
+  outbox_.finish(kOutboxPartition);
+  store_.erase(Table::main, store::message_key(kOutboxPartition, commands, MessageSeq{1}));
+  EXPECT_EQ(take(10), Counters{});
+  EXPECT_FALSE(outbox_.is_out(kOutboxPartition));
+  EXPECT_EQ(outbox_.done_to(kOutboxPartition), 3U);
+  EXPECT_EQ(count(), 0U);
+}
+
 TEST_F(OutboxTest, ACommitOfChangesAloneIsDoneAtOnce) {
   const ChannelKey log("g", ChannelType::group);
   commit(1);

@@ -262,8 +262,12 @@ class Webhooks(BatchCase):
         self.assertEqual([m["message_id"] for m in edited], ids)
         self.assertEqual({(base64.b64decode(m["payload"]), m["edit_version"]) for m in edited},
                          {(b'{"new":1}', 1)})
+        # All at once, but for those that it may know of already.
+        self.receiver.stop()
         self.jobs.wait(self.revise(batch, "recall"))
+        self.receiver.start()
         recalled = self.told(group, "msg.recall", 40)
+        self.assertLessEqual(len(self.receiver.calls("msg.recall")), 3)
         self.assertEqual([m["message_id"] for m in recalled], ids)
         self.assertEqual({(m["payload"], m["revoke"]) for m in recalled}, {("e30=", 1)})
         # What was done before is not told anew.
