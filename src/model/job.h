@@ -2,6 +2,7 @@
 // at a time (docs/decisions/0028-jobs.md). What is known of one, and what may be done with it.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -132,6 +133,26 @@ struct JobCounts {
   bool operator==(const JobCounts&) const = default;
 };
 
+// Whom its messages have reached, as far as their fan-out has told. Each message counts once, when
+// its fan-out has ended; what a process had not told of when it was killed is in none of these.
+struct JobReach {
+  std::uint64_t messages = 0;   // that were counted
+  std::uint64_t receivers = 0;  // of these messages together, their senders not among them
+  std::uint64_t pushed = 0;     // of these, who was online and had the message pushed to him
+
+  bool empty() const { return messages == 0 && receivers == 0 && pushed == 0; }
+  // Who finds the message when he comes. What counts the pushes may be ahead of what counts the
+  // receivers: the two need not be on one node.
+  std::uint64_t left_offline() const { return receivers - std::min(receivers, pushed); }
+  JobReach& operator+=(const JobReach& other) {
+    messages += other.messages;
+    receivers += other.receivers;
+    pushed += other.pushed;
+    return *this;
+  }
+  bool operator==(const JobReach&) const = default;
+};
+
 // How long items took, from when the core was given them until their results were durable: how many
 // of them, by steps that grow with the time.
 class ItemTimes {
@@ -161,6 +182,7 @@ struct Job {
   JobState state = JobState::uploading;
   JobOptions options;
   JobCounts counts;
+  JobReach reach;                 // of one that sends
   bool sealed = false;            // all of its input is there
   std::uint64_t input_bytes = 0;  // stored
   // Indices count the items of the whole job from 0.

@@ -114,6 +114,14 @@ struct SetJobRate {
   std::int64_t now_ms = 0;
 };
 
+// Adds to whom the messages of the job have reached. Taken in every state: what was sent by a job
+// that has ended is counted, too. It is no change of the job's age, nor does a repeat find itself
+// again: whoever does not know whether it was stored does not ask again.
+struct CountReach {
+  std::string job;
+  JobReach reach;  // since the last time
+};
+
 // Forgets the job and all that is known of it. Errors: conflict when it has not ended: cancel it
 // first.
 struct DeleteJob {
@@ -136,6 +144,6 @@ inline bool is_reclaimed(const Job& job, const ReclaimJobs& reclaim) {
 }
 
 using JobCommand = std::variant<BeginJob, AppendJobInput, KeepSent, SealJob, AdvanceJob, ChangeJob,
-                                SetJobRate, DeleteJob, ReclaimJobs>;
+                                SetJobRate, CountReach, DeleteJob, ReclaimJobs>;
 
 }  // namespace jindou::partition

@@ -405,6 +405,14 @@ Result<void> Jobs::evaluate(const SetJobRate& command, Txn& txn) {
   return {};
 }
 
+Result<void> Jobs::evaluate(const CountReach& command, Txn& txn) {
+  JD_TRY(Job job, find(command.job));
+  if (command.reach.empty()) return {};
+  job.reach += command.reach;
+  put(std::move(job), txn);
+  return {};
+}
+
 Result<void> Jobs::evaluate(const DeleteJob& command, Txn& txn) {
   JD_TRY(const Job job, find(command.job));
   if (!is_ended(job.state)) {

@@ -45,6 +45,7 @@ class Jobs {
   Result<void> evaluate(const AdvanceJob& command, Txn& txn);
   Result<void> evaluate(const ChangeJob& command, Txn& txn);
   Result<void> evaluate(const SetJobRate& command, Txn& txn);
+  Result<void> evaluate(const CountReach& command, Txn& txn);
   Result<void> evaluate(const DeleteJob& command, Txn& txn);
   Result<void> evaluate(const ReclaimJobs& command, Txn& txn);
 

@@ -544,6 +544,25 @@ TEST_F(JobsTest, TheRateIsThatOfItsLastChange) {
   EXPECT_EQ(load(a_).changed_ms, now_ms_);
 }
 
+TEST_F(JobsTest, WhomItHasReachedIsAddedUpInEveryState) {
+  start(a_, {"mm"});
+  const std::int64_t changed_ms = load(a_).changed_ms;
+  EXPECT_FALSE(world_->run(CountReach{a_, {1, 10, 4}}));
+  EXPECT_EQ(load(a_).reach, (JobReach{1, 10, 4}));
+  EXPECT_EQ(load(a_).changed_ms, changed_ms);
+  // The last ones come when the job has ended.
+  EXPECT_FALSE(advance(a_, "aa"));
+  const Job done = load(a_);
+  EXPECT_FALSE(world_->run(CountReach{a_, {}}));
+  EXPECT_EQ(load(a_), done);
+  EXPECT_FALSE(world_->run(CountReach{a_, {1, 3, 0}}));
+  restart();
+  EXPECT_EQ(load(a_).reach, (JobReach{2, 13, 4}));
+  EXPECT_EQ(load(a_).reach.left_offline(), 9U);
+  EXPECT_EQ(load(a_).counts, done.counts);
+  EXPECT_EQ(world_->run(CountReach{b_, {1, 1, 1}}), Errc::not_found);
+}
+
 TEST_F(JobsTest, AnUploadThatWasCutLeavesItsRecordOnly) {
   EXPECT_FALSE(begin(a_));
   EXPECT_FALSE(append(a_, 0, "mxm"));

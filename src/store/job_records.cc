@@ -39,7 +39,8 @@ constexpr std::uint64_t kRevises = 0x08;
 constexpr std::uint64_t kWindow = 0x10;
 constexpr std::uint64_t kZone = 0x20;    // of the window, by its name; with kWindow only
 constexpr std::uint64_t kRunner = 0x40;  // 0 of one that is settled; without it nobody has said so
-constexpr std::uint64_t kJobBits = 0x7f;
+constexpr std::uint64_t kReach = 0x80;
+constexpr std::uint64_t kJobBits = 0xff;
 
 // A bit of the results of a chunk: a table of words stands in front, and each refusal names its
 // own.
@@ -409,6 +410,7 @@ std::string encode(const Job& job) {
   if (job.options.window.is_set()) bits |= kWindow;
   if ((bits & kWindow) != 0 && !job.options.window.zone.empty()) bits |= kZone;
   if (job.settled || job.runner != 0) bits |= kRunner;
+  if (!job.reach.empty()) bits |= kReach;
   append_varint(out, bits);
   out.push_back(static_cast<char>(job.state));
   append_string(out, job.options.name);
@@ -443,6 +445,11 @@ std::string encode(const Job& job) {
     if ((bits & kZone) != 0) append_string(out, window.zone);
   }
   if ((bits & kRunner) != 0) append_varint(out, job.settled ? 0 : job.runner);
+  if ((bits & kReach) != 0) {
+    append_varint(out, job.reach.messages);
+    append_varint(out, job.reach.receivers);
+    append_varint(out, job.reach.pushed);
+  }
   return out;
 }
 
@@ -503,6 +510,11 @@ Result<Job> decode_job(std::string_view bytes, std::string_view id) {
   if ((bits & kRunner) != 0) {
     job.runner = reader.read_varint();
     job.settled = job.runner == 0;
+  }
+  if ((bits & kReach) != 0) {
+    job.reach.messages = reader.read_varint();
+    job.reach.receivers = reader.read_varint();
+    job.reach.pushed = reader.read_varint();
   }
   const bool is_somewhere =
       job.chunk <= job.cursor && job.cursor <= job.reached && job.reached <= job.counts.items;

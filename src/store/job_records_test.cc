@@ -130,6 +130,23 @@ TEST(JobRecord, NamesItsRunnerOrIsSettled) {
   expect_refusals(settled, decode);
 }
 
+// What was written before anybody counted has nobody in it.
+TEST(JobRecord, TellsWhomTheMessagesHaveReached) {
+  Job job;
+  const std::string plain = encode(job);
+  job.reach = {3, 300, 2};
+  const std::string told = encode(job);
+  EXPECT_EQ(told.substr(3), plain.substr(2) + "\3\xac\2\2");
+  EXPECT_EQ(decode_job(told, "").value(), job);
+  EXPECT_EQ(decode_job(plain, "")->reach, JobReach());
+  for (std::size_t size = 0; size < told.size(); ++size) {
+    EXPECT_FALSE(decode_job(told.substr(0, size), "").has_value()) << size;
+  }
+  EXPECT_EQ(job.reach.left_offline(), 298U);
+  job.reach.pushed = 301;
+  EXPECT_EQ(job.reach.left_offline(), 0U);
+}
+
 TEST(JobInput, ComesBackAndIsRefusedWhenItIsCut) {
   SendCommand full = message(std::string("\0binary\xff", 8));
   full.topic = "tp";

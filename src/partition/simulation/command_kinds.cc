@@ -237,6 +237,7 @@ std::vector<CommandKind> job_commands() {
       {"take a job over", ChangeJob{running, JobAction::start, "", 6, 8, 7}},
       {"retry job", ChangeJob{job_id('4'), JobAction::retry, "", 6}},
       {"job rate", SetJobRate{running, 7, 6}},
+      {"reach of a job", CountReach{running, {1, 5, 2}}},
       {"delete job", DeleteJob{job_id('3')}},
       {"reclaim jobs", ReclaimJobs{kPartition, 9, 9, 9}},
   };

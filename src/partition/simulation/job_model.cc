@@ -321,6 +321,13 @@ class JobModel::Begin {
       touch(list, command.now_ms);
     });
   }
+  void operator()(const CountReach& command) const {
+    attempt(command.job, [command](ItemList& list) {
+      list.job.reach.messages += command.reach.messages;
+      list.job.reach.receivers += command.reach.receivers;
+      list.job.reach.pushed += command.reach.pushed;
+    });
+  }
   void operator()(const DeleteJob& command) const {
     model_.jobs_[command.job].attempt(
         [](Rows& rows) {

@@ -38,7 +38,9 @@ void World::change_jobs() {
   const std::int64_t now_ms = clock_.wall_ms();
   switch (roll(12)) {
     case 0: return static_cast<void>(ask(DeleteJob{id}));
-    case 1: return static_cast<void>(ask(SetJobRate{id, roll(3), now_ms}));
+    case 1:
+      if (chance(50)) return static_cast<void>(ask(CountReach{id, {1, roll(4), roll(2)}}));
+      return static_cast<void>(ask(SetJobRate{id, roll(3), now_ms}));
     case 2: {
       ReclaimJobs reclaim;
       reclaim.partition = partition_for(id, kPartitions);
