@@ -30,6 +30,7 @@
 #include "conversation/conversation_reader.h"
 #include "conversation/directory.h"
 #include "delivery/fan_out.h"
+#include "delivery/reach_counts.h"
 #include "gateway/core_port.h"
 #include "gateway/gateway.h"
 #include "jobs/runner.h"
@@ -133,6 +134,7 @@ struct Node::Parts {
   std::unique_ptr<moderation::Moderator> moderator;
   std::unique_ptr<store::CommitHorizon> horizon;
   presence::SessionDirectory sessions;
+  std::unique_ptr<delivery::ReachCounts> reach;
   std::unique_ptr<delivery::FanOut> fan_out;
   std::unique_ptr<CommitTee> effects;  // fan-out, webhook
   std::unique_ptr<partition::OwnedPartitions> owned;
@@ -302,7 +304,18 @@ Result<void> Node::Parts::start_core() {
   log->on_reopened([this] { forget_what_was_read(); });
   delivery::FanOutLimits limits;
   limits.queue_bytes_max = settings.delivery.queue_bytes_max;
-  fan_out = std::make_unique<delivery::FanOut>(*shards, clock, metrics, limits);
+  reach = std::make_unique<delivery::ReachCounts>(delivery::ReachCountsDeps{
+      .clock = clock,
+      .is_counted_by =
+          [this](std::string_view uid, SessionId session) {
+            return sessions.is_first_session(uid, session);
+          },
+      .post_change =
+          [this](partition::Change change, std::function<void(Result<void>)> done) {
+            return router->post_change(std::move(change), std::move(done));
+          },
+  });
+  fan_out = std::make_unique<delivery::FanOut>(*shards, clock, metrics, limits, reach.get());
   effects = std::make_unique<CommitTee>(*fan_out);
 
   JD_RETURN_IF_ERROR(accounts.load(readers.of_system_accounts()));
@@ -436,6 +449,7 @@ Result<void> Node::Parts::start_core() {
       .limits = rate_limits.get(),
   };
   job_runner = std::make_unique<jobs::Runner>(std::move(runner_deps));
+  reach->start();
 
   collector = metrics.add_collector([this](std::string& out) {
     metrics.items_in_flight.Set(static_cast<double>(router->items_in_flight()));
@@ -444,6 +458,7 @@ Result<void> Node::Parts::start_core() {
     webhook->append_metrics(out);
     moderator->append_metrics(out);
     job_runner->append_metrics(out);
+    reach->append_metrics(out);
     rate_limits->append_metrics(out);
     gateway->append_metrics(out);
     out += database->metrics_text();
@@ -753,6 +768,7 @@ void Node::stop() {
   if (parts.gateway) parts.gateway->stop();
   if (parts.exporter) parts.exporter->stop();
   if (parts.job_runner) parts.job_runner->stop();
+  if (parts.reach) parts.reach->stop();
   if (parts.webhook) parts.webhook->stop();
   if (parts.verifier) parts.verifier->stop();
   if (parts.database) parts.database->stop_compaction();

@@ -73,11 +73,12 @@ bool may_receive(const partition::Recipients& recipients, std::string_view uid) 
 // ---- one shard ------------------------------------------------------------------------------
 
 ShardFanOut::ShardFanOut(boost::asio::io_context& context, const Clock& clock,
-                         observe::Metrics& metrics, FanOutLimits limits)
+                         observe::Metrics& metrics, FanOutLimits limits, const ReachCounts* reach)
     : context_(context),
       clock_(clock),
       metrics_(metrics),
       limits_(limits),
+      reach_(reach),
       queue_(limits.runs),
       work_(queue_.places()),
       online_(limits.remembered) {}
@@ -461,15 +462,33 @@ void ShardFanOut::deliver_run_to(SinkHandle target, Work& work, std::size_t& del
   if (slots_[target.slot].generation != target.generation) return;
   const SessionId session = sink->session_id();
   const std::string_view uid = sink->uid();
+  std::optional<bool> counts;  // asked for once, and for messages of jobs only
   for (Prepared& prepared : work.messages) {
     const partition::CommittedMessage& committed = *prepared.committed;
     if (committed.origin_session == session || !committed.message->listed_for(uid)) continue;
     const codec::Receiver receiver = receiver_kind(*committed.message, uid);
-    if (sink->deliver({committed.message, prepared.forms, receiver})) ++deliveries;
+    bool counted = false;
+    if (committed.pushes && committed.message->from_uid != uid) {
+      if (!counts) counts = counts_for_user(work, uid, session);
+      counted = *counts;
+    }
+    if (sink->deliver({committed.message, prepared.forms, receiver})) {
+      ++deliveries;
+      if (counted) committed.pushes->users.fetch_add(1, std::memory_order_relaxed);
+    }
     // The session may have been cut just now, and `uid` with it.
     if (slots_[target.slot].generation != target.generation) return;
   }
   sink->end_deliveries();
+}
+
+bool ShardFanOut::counts_for_user(const Work& work, std::string_view uid,
+                                  SessionId session) const {
+  if (reach_ == nullptr || !reach_->is_counted_by(uid, session)) return false;
+  if (subscribable(*work.run->effects.front()) == nullptr) return true;
+  // For who only listens nothing is ever left, so he is no receiver here, either.
+  const auto& subscribers = work.run->recipients().subscribers;
+  return subscribers != nullptr && subscribers->contains(uid);
 }
 
 void ShardFanOut::deliver_event_to(SinkHandle target, Work& work, Slice& slice) {
@@ -503,13 +522,16 @@ void ShardFanOut::cut_all() {
 // ---- the node -------------------------------------------------------------------------------
 
 FanOut::FanOut(runtime::IoShards& shards, const Clock& clock, observe::Metrics& metrics,
-               FanOutLimits limits) {
+               FanOutLimits limits, ReachCounts* reach)
+    : reach_(reach) {
   for (unsigned i = 0; i < shards.size(); ++i) {
-    shards_.push_back(std::make_unique<ShardFanOut>(shards.context(i), clock, metrics, limits));
+    shards_.push_back(
+        std::make_unique<ShardFanOut>(shards.context(i), clock, metrics, limits, reach));
   }
 }
 
 void FanOut::post_committed(std::shared_ptr<const partition::CommittedBatch> batch) {
+  if (reach_ != nullptr) batch = reach_->watch(std::move(batch));
   std::size_t bytes = 0;
   for (auto& shard : shards_) {
     if (!shard->has_sessions()) continue;

@@ -24,6 +24,7 @@
 #include "base/mutex.h"
 #include "codec/wkproto_crypto.h"
 #include "delivery/online_subscribers.h"
+#include "delivery/reach_counts.h"
 #include "delivery/run_queue.h"
 #include "delivery/session_sink.h"
 #include "delivery/session_subscriptions.h"
@@ -67,9 +68,10 @@ struct FanOutLimits {
 // is asserted; the numbers may be asked for anywhere.
 class ShardFanOut {
  public:
-  // Borrows all; they outlive it, and the context runs no more when it is destroyed.
+  // Borrows all; they outlive it, and the context runs no more when it is destroyed. `reach` null:
+  // nobody counts whom messages of jobs reach.
   ShardFanOut(boost::asio::io_context& context, const Clock& clock, observe::Metrics& metrics,
-              FanOutLimits limits);
+              FanOutLimits limits, const ReachCounts* reach = nullptr);
   ShardFanOut(const ShardFanOut&) = delete;
   ShardFanOut& operator=(const ShardFanOut&) = delete;
 
@@ -180,6 +182,8 @@ class ShardFanOut {
     return slots_[handle.slot].generation == handle.generation;
   }
   void deliver_run_to(SinkHandle target, Work& work, std::size_t& deliveries);
+  // Whether what the session gets of the run counts for its user.
+  bool counts_for_user(const Work& work, std::string_view uid, SessionId session) const;
   void deliver_event_to(SinkHandle target, Work& work, Slice& slice);
   EventForms& event_forms_for(Work& work, std::string_view viewer);
   void add_user(Work& work, std::string_view uid);
@@ -190,6 +194,7 @@ class ShardFanOut {
   const Clock& clock_;
   observe::Metrics& metrics_;
   FanOutLimits limits_;
+  const ReachCounts* reach_;
 
   // The index.
   std::vector<Slot> slots_;
@@ -216,9 +221,10 @@ class ShardFanOut {
 
 class FanOut final : public partition::EffectSink {
  public:
-  // Borrows all; they outlive it. The shards' threads have stopped when it is destroyed.
+  // Borrows all; they outlive it. The shards' threads have stopped when it is destroyed. `reach`
+  // null: nobody counts whom messages of jobs reach.
   FanOut(runtime::IoShards& shards, const Clock& clock, observe::Metrics& metrics,
-         FanOutLimits limits);
+         FanOutLimits limits, ReachCounts* reach = nullptr);
 
   // Any thread, in commit order per partition; does not block. The batch and its admissions are
   // released when the last shard is done with it.
@@ -231,6 +237,7 @@ class FanOut final : public partition::EffectSink {
   std::size_t fullest_queue_bytes() const;
 
  private:
+  ReachCounts* reach_;
   std::vector<std::unique_ptr<ShardFanOut>> shards_;
 };
 

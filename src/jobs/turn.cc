@@ -156,6 +156,7 @@ std::vector<SendCommand> messages_of(const Turn& turn, std::string_view job,
                                      partition::JobChunk chunk, const CallerPtr& caller) {
   std::vector<SendCommand> messages;
   messages.reserve(turn.open.size());
+  const auto id = std::make_shared<const std::string>(job);
   for (const Turn::Open& open : turn.open) {
     SendCommand& message = messages.emplace_back(
         std::move(chunk.items.at(static_cast<std::size_t>(open.index - chunk.first)).message));
@@ -164,6 +165,7 @@ std::vector<SendCommand> messages_of(const Turn& turn, std::string_view job,
     message.bulk = true;
     message.origin = Origin::http;
     message.caller = caller;
+    message.job = id;
   }
   return messages;
 }

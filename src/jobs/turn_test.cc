@@ -106,6 +106,8 @@ TEST_F(TurnTest, NumbersFollowFromTheJobAndTheIndex) {
   EXPECT_EQ(messages[0].channel.id, "g0");
   EXPECT_EQ(messages[1].client_msg_no, "mine");
   EXPECT_EQ(messages[1].caller, caller);
+  ASSERT_NE(messages[1].job, nullptr);
+  EXPECT_EQ(*messages[1].job, job_.id);
 }
 
 TEST_F(TurnTest, WhatMayPassStaysOpen) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -154,6 +155,9 @@ struct SendCommand : MessageContent {
   // One of many that go out together: of a job, of a long stream; not stored.
   bool bulk = false;
   BulkCount bulk_count = BulkCount::none;
+  // The id of the job that counts whom the message reaches (JobReach); null: nobody does. Not
+  // stored.
+  std::shared_ptr<const std::string> job;
 };
 
 // The answer to one SendCommand.

@@ -103,6 +103,20 @@ TEST_F(Core, DoesNotStoreNoPersistMessagesButDeliversThem) {
   EXPECT_EQ(sink_.effects[0].recipients.subscribers->size(), 2U);
 }
 
+// Whoever delivers counts for the job; a repeat was counted when it was first sent.
+TEST_F(Core, HandsOnWhichJobAMessageIsOfAlsoWhenNobodyReceivesIt) {
+  auto command = to_group("g1", "one", "n1");
+  command.job = std::make_shared<const std::string>("job");
+  send({command, to_group("g1", "two", "n2")});
+  EXPECT_EQ(send({command})[0].state, SendResult::State::duplicate);
+  const MutexLock lock(sink_.mutex);
+  ASSERT_EQ(sink_.effects.size(), 1U);
+  const auto& told = std::get<CommittedMessage>(sink_.effects[0].what);
+  ASSERT_NE(told.pushes, nullptr);
+  EXPECT_EQ(*told.pushes->job, "job");
+  EXPECT_EQ(told.pushes->users.load(), 0U);
+}
+
 TEST_F(Core, StoresAMessageWhoseKeyWasUsedForOneThatWasNotToBeStored) {
   auto flash = to_group("g1", "x", "n1");
   flash.flags.no_persist = true;

@@ -1,7 +1,11 @@
 // What the core hands on after a commit: what happened, and who is to be told of it.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
+#include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -12,10 +16,19 @@
 
 namespace jindou::partition {
 
+// To how many users a message of a job has been pushed so far, by whoever delivers it.
+struct JobPushes {
+  explicit JobPushes(std::shared_ptr<const std::string> id) : job(std::move(id)) {}
+
+  std::shared_ptr<const std::string> job;  // its id
+  std::atomic<std::uint64_t> users{0};     // online, each once, the sender not among them
+};
+
 // A message was accepted.
 struct CommittedMessage {
   std::shared_ptr<const Message> message;
-  SessionId origin_session{};  // not echoed to this session
+  SessionId origin_session{};              // not echoed to this session
+  std::shared_ptr<JobPushes> pushes = {};  // null: it is of no job
 };
 
 // Something happened to a message that was accepted before: text came, a lane was closed.

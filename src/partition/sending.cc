@@ -206,8 +206,10 @@ SendResult Sending::accept(SendCommand& command, Prepared& prepared, bool target
   result.reason = Reason::success;
   result.timestamp = prepared.now;
   result.moderation = message->moderation;
-  if (has_receivers(prepared.recipients, message->channel.type)) {
-    txn.add_effect({CommittedMessage{std::move(message), command.origin_session},
+  // A job counts also those that nobody receives.
+  if (command.job || has_receivers(prepared.recipients, message->channel.type)) {
+    auto pushes = command.job ? std::make_shared<JobPushes>(command.job) : nullptr;
+    txn.add_effect({CommittedMessage{std::move(message), command.origin_session, std::move(pushes)},
                     std::move(prepared.recipients)});
   }
   return result;

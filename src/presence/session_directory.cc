@@ -214,6 +214,13 @@ bool SessionDirectory::is_online(std::string_view uid) const {
   return stripe.users.contains(uid);
 }
 
+bool SessionDirectory::is_first_session(std::string_view uid, SessionId id) const {
+  const Stripe& stripe = stripes_[stripe_of(uid)];
+  const MutexLock lock(stripe.mutex);
+  const auto found = stripe.users.find(uid);
+  return found != stripe.users.end() && found->second.front().id == id;
+}
+
 std::vector<DeviceFlag> SessionDirectory::online_flags(std::string_view uid) const {
   std::vector<DeviceFlag> flags;
   {

@@ -145,6 +145,9 @@ class SessionDirectory {
   // One of them; empty when the user has no session with that id.
   std::optional<SessionInfo> find_session(std::string_view uid, SessionId id) const;
   bool is_online(std::string_view uid) const;
+  // Whether it is the one of the user's sessions that has been there for longest. Of what all of
+  // them have, one counts by that.
+  bool is_first_session(std::string_view uid, SessionId id) const;
   // The device flags the user is online with, ascending, each once. Copies no sessions.
   std::vector<DeviceFlag> online_flags(std::string_view uid) const;
   // Sessions of one user and device flag that do not have to go.

@@ -158,6 +158,20 @@ TEST_F(KickRule, ASessionIsFoundByItsIdAndItsUserOnly) {
   EXPECT_FALSE(directory_.find_session("v", static_cast<SessionId>(2)));
 }
 
+TEST_F(KickRule, TheFirstOfAUsersSessionsIsTheOneThatIsThereForLongest) {
+  const auto is_first = [this](std::uint64_t id) {
+    return directory_.is_first_session("u", static_cast<SessionId>(id));
+  };
+  EXPECT_FALSE(is_first(1));
+  add(1, "a", DeviceFlag::app, DeviceLevel::slave);
+  add(2, "b", DeviceFlag::web, DeviceLevel::slave);
+  EXPECT_TRUE(is_first(1));
+  EXPECT_FALSE(is_first(2));
+  directory_.unregister_session("u", static_cast<SessionId>(1));
+  EXPECT_FALSE(is_first(1));
+  EXPECT_TRUE(is_first(2));
+}
+
 TEST_F(KickRule, OnlineFlagsAreGivenOnceEachInAscendingOrder) {
   EXPECT_TRUE(directory_.online_flags("u").empty());
   add(1, "a", DeviceFlag::web, DeviceLevel::slave);
