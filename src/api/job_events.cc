@@ -1,6 +1,8 @@
 #include "api/job_events.h"
 
 #include <atomic>
+#include <chrono>
+#include <optional>
 #include <utility>
 
 #include "api/answers.h"
@@ -37,6 +39,15 @@ class Place {
   bool is_there_;
 };
 
+// How long the end waits for the last counts of whom the job has reached, which fan-out tells a
+// little later. A part of them may never come (partition::CountReach).
+constexpr std::chrono::seconds kReachWait{2};
+
+bool awaits_reach(const Job& job) {
+  return is_ended(job.state) && job.options.kind == JobKind::send &&
+         job.reach.messages < job.counts.accepted;
+}
+
 // What is told of it: who runs it is not.
 Job told_of(Job job) {
   job.runner = 0;
@@ -68,6 +79,7 @@ Task<void> tell(Services& services, Request& request, Job job) {
   SeenPace pace;
   auto told = services.deps.clock.steady();
   pace.see(told, job);
+  std::optional<std::chrono::steady_clock::time_point> end_seen;
   std::string text(kRetry);
   text += event_of(job, pace);
   for (;;) {
@@ -88,7 +100,12 @@ Task<void> tell(Services& services, Request& request, Job job) {
       co_return;
     }
     if (now_is) pace.see(now, **now_is);
-    if (now_is && told_of(**now_is) != told_of(job)) {
+    bool is_new = now_is && told_of(**now_is) != told_of(job);
+    if (is_new && awaits_reach(**now_is)) {
+      if (!end_seen) end_seen = now;
+      is_new = now >= *end_seen + kReachWait;
+    }
+    if (is_new) {
       job = std::move(**now_is);
       text = event_of(job, pace);
     } else if (now >= told + options.heartbeat) {

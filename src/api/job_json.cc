@@ -70,6 +70,11 @@ void write_job(codec::JsonWriter& json, const Job& job, std::optional<std::uint6
   json.number("refused", counts.refused + counts.unreadable);
   json.number("unknown", counts.unknown);
   json.number("pending", counts.items - std::min(counts.items, counts.decided()));
+  if (sends) {
+    json.number("fanned_out", job.reach.messages);
+    json.number("pushed_online", job.reach.pushed);
+    json.number("left_offline", job.reach.left_offline());
+  }
   json.number("pass", job.pass);
   if (job.options.rate > 0) json.number("rate", job.options.rate);
   if (job.options.canary_items > 0) json.number("canary", job.options.canary_items);

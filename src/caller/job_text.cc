@@ -32,6 +32,8 @@ Result<JobView> view_of(const element& value) {
   job.refused = number_member(from, "refused");
   job.unknown = number_member(from, "unknown");
   job.pending = number_member(from, "pending");
+  job.pushed = number_member(from, "pushed_online");
+  job.left = number_member(from, "left_offline");
   const bool recent = from["recent_per_second"].error() == simdjson::SUCCESS;
   job.per_second = number_member(from, recent ? "recent_per_second" : "items_per_second");
   if (job.id.empty() || job.state.empty()) return no_job();
@@ -48,6 +50,12 @@ std::string counts_text(const JobView& job) {
   if (job.refused > 0) text += ", " + with_commas(job.refused) + " refused";
   if (job.unknown > 0) text += ", " + with_commas(job.unknown) + " unknown";
   return text;
+}
+
+std::string reach_text(const JobView& job) {
+  if (job.pushed + job.left == 0) return {};
+  return "; pushed to " + with_commas(job.pushed) + " online, left for " + with_commas(job.left) +
+         " offline";
 }
 
 std::string reason_text(const JobView& job) {
@@ -82,16 +90,16 @@ std::string progress_text(const JobView& job) {
       job.state + reason_text(job) + ": " + with_commas(tried) + " of " + with_commas(job.items);
   if (job.items > 0) text += " (" + std::to_string(tried * 100 / job.items) + " %)";
   text += counts_text(job);
-  if (job.state != "running" || job.per_second == 0) return text;
+  if (job.state != "running" || job.per_second == 0) return text + reach_text(job);
   text += ", " + with_commas(job.per_second) + "/s";
   const double left = static_cast<double>(job.pending) / static_cast<double>(job.per_second);
-  return text + ", " + duration_text(left) + " left";
+  return text + ", " + duration_text(left) + " left" + reach_text(job);
 }
 
 std::string end_text(const JobView& job) {
   if (job.state == "deleted") return "the job was deleted";
   return job.state + reason_text(job) + ": " + with_commas(job.sent) + std::string(verb_of(job)) +
-         counts_text(job) + ", of " + with_commas(job.items);
+         counts_text(job) + ", of " + with_commas(job.items) + reach_text(job);
 }
 
 int end_code(const JobView& job) {

@@ -22,6 +22,8 @@ struct JobView {
   std::uint64_t refused = 0;
   std::uint64_t unknown = 0;
   std::uint64_t pending = 0;
+  std::uint64_t pushed = 0;      // receivers of what was sent, who were online
+  std::uint64_t left = 0;        // and who were not
   std::uint64_t per_second = 0;  // at the moment if that is known, else on average
 };
 

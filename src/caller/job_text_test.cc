@@ -52,6 +52,20 @@ TEST(JobText, TellsHowItEnded) {
   EXPECT_EQ(end_text(job), "done (too many): 4,998 recalled, 2 refused, of 5,000");
 }
 
+TEST(JobText, TellsWhomItHasReached) {
+  const auto running = parse_job(
+      R"({"id":"j1","state":"running","items":10,"accepted":5,"pending":5,"fanned_out":4,)"
+      R"("pushed_online":1200,"left_offline":30,"recent_per_second":5})");
+  ASSERT_TRUE(running);
+  const std::string reach = "; pushed to 1,200 online, left for 30 offline";
+  EXPECT_EQ(progress_text(*running), "running: 5 of 10 (50 %), 5/s, 1s left" + reach);
+  JobView ended = *running;
+  ended.state = "paused";
+  EXPECT_EQ(progress_text(ended), "paused: 5 of 10 (50 %)" + reach);
+  ended.state = "cancelled";
+  EXPECT_EQ(end_text(ended), "cancelled: 5 sent, of 10" + reach);
+}
+
 TEST(JobText, WhatIsNoJobIsRefused) {
   for (const char* json : {"", "[]", "{}", "7", R"({"id":"x"})", R"({"state":"done"})"}) {
     EXPECT_FALSE(parse_job(json)) << json;

@@ -11,7 +11,8 @@ constexpr std::string_view kExampleId = R"("018bcfe56800a1b2c3d4e5f60718293a")";
 constexpr std::string_view kExample =
     R"({"id":"018bcfe56800a1b2c3d4e5f60718293a","batch_id":"018bcfe56800a1b2c3d4e5f60718293a",)"
     R"("state":"running","items":5000,"accepted":1500,)"
-    R"("duplicate":0,"refused":3,"unknown":0,"pending":3497,"pass":1,"created_at":1700000000,)"
+    R"("duplicate":0,"refused":3,"unknown":0,"pending":3497,"fanned_out":1490,)"
+    R"("pushed_online":2100,"left_offline":880,"pass":1,"created_at":1700000000,)"
     R"("started_at":1700000000,"items_per_second":1500,"expected_end":1700000003})";
 
 std::string job_state() {
@@ -84,8 +85,9 @@ Operation events() {
       .description =
           "Server-sent events. The first one comes at once, others when the job has changed, "
           "`jobs.eventInterval` (1s) apart: `progress` with the job as `GET /jobs/{id}` has it and "
-          "`recent_per_second`; at last `end` with the job as it has ended, or `{id, state: "
-          "deleted}`, and the answer is over. A line `:` when nothing has happened for "
+          "`recent_per_second`; at last `end` with the job as it has ended, up to two seconds "
+          "later when counts of its last messages are still to come, or `{id, state: deleted}`, "
+          "and the answer is over. A line `:` when nothing has happened for "
           "`jobs.eventHeartbeat` (15s).",
       .query = {id_in_path()},
       .headers = {{"Last-Event-ID",
@@ -347,6 +349,13 @@ std::string job_schema() {
        need("refused", integer("That were refused, with those that are no messages.")),
        need("unknown", integer("Of which nobody knows.")),
        need("pending", integer("That are still to be tried.")),
+       may("fanned_out",
+           integer("Of a job that sends: messages of which it is counted whom they reach, which "
+                   "is when they were handed to all who are online.")),
+       may("pushed_online",
+           integer("Receivers of these, but their senders, who were online and had it pushed to "
+                   "them; one with several devices counts once.")),
+       may("left_offline", integer("The other receivers of these: they find it when they come.")),
        need("pass", integer("1, and one more with each retry.", 1)),
        may("rate", integer("Items in a second, as asked for.")),
        may("canary", integer("As given; of a share, once all items have come, how many it is.")),

@@ -117,7 +117,7 @@ class Examples(unittest.TestCase):
                     self.assertIn(seen[name], (0, 1), inner)
                 elif name == "retry_after_ms":
                     self.assertTrue(0 < seen[name] <= value, inner)
-                elif name == "items_per_second":
+                elif name in ("items_per_second", "fanned_out"):
                     self.assertIsInstance(seen[name], int, inner)
                 elif name == "commit_ms":
                     self.assertEqual(list(value), list(seen[name]), inner)

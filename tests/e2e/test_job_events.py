@@ -73,6 +73,15 @@ class JobEvents(ServerCase):
         with Events(self.server, job, {"Last-Event-ID": last}) as again:
             self.assertEqual((again.answer.status, again.answer.read()), (204, b""))
 
+    def test_the_end_comes_with_the_counts_of_the_last_messages(self):
+        group = fresh("g")
+        self.server.create_group(group, [fresh("u"), fresh("u")])
+        job = self.jobs.make(spread([group], 300), "&rate=300")
+        with Events(self.server, job) as events:
+            ends = [data for name, _, data in events if name == "end"]
+        self.assertEqual([(e["fanned_out"], e["pushed_online"], e["left_offline"]) for e in ends],
+                         [(300, 0, 600)])
+
     def test_who_listens_hears_what_is_done_to_the_job(self):
         job = self.jobs.make([item(fresh("g"), "a")], "&not_before=99999999999")
         with Events(self.server, job) as events:

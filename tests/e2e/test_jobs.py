@@ -56,6 +56,14 @@ class Jobs:
 
         return wait_until(look, 30, what="progress of job %s" % job)
 
+    def wait_for_counts(self, job, messages):
+        """When it is counted whom so many messages have reached."""
+        def look():
+            found = self.get(job)
+            return found if found["fanned_out"] >= messages else None
+
+        return wait_until(look, 30, what="counts of job %s" % job)
+
     def act(self, job, action):
         return self.server.post("/jobs/%s/%s" % (job, action))
 
@@ -109,6 +117,28 @@ class Running(JobCase):
         self.assertEqual([r["index"] for r in results], list(range(5000)))
         self.assertEqual([r["message_seq"] for r in results[0::5]], list(range(1, 1001)))
         self.assertEqual(results[17]["client_msg_no"], job + "-17")
+
+    def test_receivers_are_pushed_to_or_left(self):
+        group, live = fresh("g"), fresh("live")
+        users = [fresh("u") for _ in range(4)]
+        self.server.create_group(group, users + ["sender"])
+        here, twice, _, late = users
+        self.client(here)
+        # One user with two devices, wherever they are connected.
+        self.client(twice)
+        self.client(twice, device_flag=1, device_id="dev2")
+        self.client("sender")
+        items = spread([group], 300) + [item(late, "p%d" % i, channel_type=1) for i in range(50)]
+        job = self.jobs.make(items + [item(live, "to nobody")])
+        at = self.jobs.wait_for_counts(job, 351)
+        self.assertEqual((at["fanned_out"], at["pushed_online"], at["left_offline"]),
+                         (351, 600, 650))
+        done = self.jobs.wait(job)
+        self.assertEqual(done["accepted"], 351)
+        # What is sent once more is found, and reaches nobody again.
+        again = self.jobs.wait(self.jobs.make([item(group, "n0", client_msg_no=job + "-0")]))
+        self.assertEqual((again["duplicate"], again["fanned_out"], again["left_offline"]),
+                         (1, 0, 0))
 
     def test_every_form_and_the_header(self):
         group, user = fresh("g"), fresh("u")
@@ -430,6 +460,8 @@ class Restarts(JobCase):
 
     def test_kill_in_the_middle(self):
         groups = [fresh("g") for _ in range(4)]
+        for group in groups:
+            self.server.create_group(group, ["one"])
         job = self.jobs.make(spread(groups, 4000))
         for at in (1, 700, 1500, 2500):
             self.jobs.wait_for_progress(job, at)
@@ -437,6 +469,9 @@ class Restarts(JobCase):
         done = self.jobs.wait(job)
         self.assertEqual((done["accepted"], done["duplicate"], done["pending"]), (4000, 0, 0))
         self.assert_once_each(self.server, groups, 4000)
+        # What was not told before a kill is missing; nothing is counted twice.
+        self.assertLessEqual(done["fanned_out"], 4000)
+        self.assertLessEqual(done["left_offline"], 4000)
         results = self.jobs.results(job)
         self.assertEqual([r["message_seq"] for r in results[0::4]], list(range(1, 1001)))
 
@@ -461,6 +496,8 @@ class Restarts(JobCase):
         done = self.jobs.wait(job)
         self.assertEqual((done["accepted"], done["duplicate"]), (2000, 0))
         self.assert_once_each(self.server, groups, 2000)
+        # A stop tells what was counted.
+        self.assertEqual(self.jobs.wait_for_counts(job, 2000)["fanned_out"], 2000)
 
     def test_a_paused_job_stays_paused(self):
         group = fresh("g")

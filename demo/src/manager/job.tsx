@@ -22,6 +22,9 @@ const t = translator({
   'Refused': '被拒绝',
   'Unknown': '未知',
   'Pending': '待发送',
+  'Pushed online': '在线已推送',
+  'Left for offline': '留待离线者',
+  '{receivers} receivers': '{receivers} 位接收者',
   'Speed': '速度',
   '{rate} a second': '每秒 {rate}',
   'held to {rate} a second': '限制为每秒 {rate}',
@@ -292,6 +295,10 @@ export function JobView(props: { id: string }) {
           [t('Refused'), count(job.refused)],
           [t('Unknown'), count(job.unknown)],
           [t('Pending'), count(job.pending)],
+          ...(job.fanned_out === undefined ? [] : [
+            [t('Pushed online'), t('{receivers} receivers', { receivers: count(job.pushed_online ?? 0) })],
+            [t('Left for offline'), t('{receivers} receivers', { receivers: count(job.left_offline ?? 0) })],
+          ] as [string, string][]),
           [t('Speed'), `${t('{rate} a second', { rate: count(job.items_per_second ?? 0) })}${
             job.rate ? ` (${t('held to {rate} a second', { rate: count(job.rate) })})` : ''}`],
           [t('Begun'), time(job.started_at ?? job.created_at)],

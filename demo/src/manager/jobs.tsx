@@ -55,6 +55,9 @@ export interface Job {
   refused: number;
   unknown: number;
   pending: number;
+  fanned_out?: number;
+  pushed_online?: number;
+  left_offline?: number;
   pass: number;
   rate?: number;
   created_at: number;
