@@ -139,6 +139,7 @@ class RoutesTest : public testing::Test {
         [this](std::function<void()> work) { return blocking_.post(std::move(work)); });
     core_ = std::make_unique<partition::CommandRouter>(*placement_, readers.map(), *inbox_stage_,
                                                        partition::RouterLimits(), clock_);
+    core_->count_refusals_in(&metrics_);
     history_ = std::make_unique<partition::History>(readers, clock_, database_->fingerprint_seed());
     records_ = std::make_unique<partition::RecordReader>(readers);
     job_reader_ = std::make_unique<partition::JobReader>(readers);

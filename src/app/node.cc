@@ -344,7 +344,6 @@ Result<void> Node::Parts::start_core() {
       .effects = *effects,
       .clock = clock,
       .fingerprint_seed = database->fingerprint_seed(),
-      .metrics = &metrics,
       .lists = data_source.get(),
       .changed_jobs = &changed_jobs,
       .seq_floor = database->data_loss().floor,
@@ -381,6 +380,7 @@ Result<void> Node::Parts::start_core() {
       [this](std::function<void()> work) { return blocking->post(std::move(work)); });
   router = std::make_unique<partition::CommandRouter>(*placement, readers.map(), *inbox_stage,
                                                       router_limits, clock);
+  router->count_refusals_in(&metrics);
   router->set_list_source(data_source.get());
   router->set_content_check(moderator.get());
   router->set_bulk_limit(

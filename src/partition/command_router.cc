@@ -364,6 +364,7 @@ Result<std::shared_ptr<PendingSend>> CommandRouter::post_send(std::vector<SendCo
   admission->reservation = reservation;
 
   auto batch = make_batch(std::move(commands), std::move(admission), std::move(done), deadline);
+  batch->count_refusals_in(metrics_);
   if (batch->parts().empty()) {
     // No commands: answered at once, there is no part to wait for.
     batch->expire();
@@ -547,6 +548,7 @@ Result<void> CommandRouter::post_all(std::vector<Command> commands, Transaction:
   }
   std::vector<ChannelKey> channels;
   if (list_stage_.enabled()) channels = ListStage::channels_of(commands);
+  if (metrics_ != nullptr) done = counting_refusals(commands, std::move(done));
   auto judged = std::make_shared<std::vector<Command>>(std::move(commands));
   moderation_stage_.judge(
       judged, [this, judged, shares = std::move(shares), channels = std::move(channels), admission,
@@ -556,6 +558,30 @@ Result<void> CommandRouter::post_all(std::vector<Command> commands, Transaction:
         });
       });
   return {};
+}
+
+Transaction::Done CommandRouter::counting_refusals(const std::vector<Command>& commands,
+                                                   Transaction::Done done) {
+  // What the server has to say about changes is no message that somebody sent.
+  std::vector<std::size_t> messages;
+  for (std::size_t i = 0; i < commands.size(); ++i) {
+    const auto* message = std::get_if<SendCommand>(&commands[i]);
+    if (message != nullptr && message->origin != Origin::server) messages.push_back(i);
+  }
+  if (messages.empty()) return done;
+  return [metrics = metrics_, messages = std::move(messages),
+          done = std::move(done)](TransactionResult result) {
+    if (!result.made()) {
+      for (const std::size_t i : messages) {
+        const Error& why = result.commands[i].error();
+        // Of these nobody knows.
+        if (why.code() == Errc::unknown_outcome || why.code() == Errc::deadline) continue;
+        const std::uint8_t reason = why.reason() != 0 ? why.reason() : raw(Reason::system_error);
+        metrics->send_refused.with(std::to_string(reason)).Increment();
+      }
+    }
+    done(std::move(result));
+  };
 }
 
 void CommandRouter::begin(std::vector<Command> commands, std::vector<Transaction::Share> shares,

@@ -17,6 +17,7 @@
 #include "base/result.h"
 #include "model/message.h"
 #include "model/partition_map.h"
+#include "observe/metrics.h"
 #include "partition/change.h"
 #include "partition/intake.h"
 #include "partition/intake_bulk.h"
@@ -87,6 +88,9 @@ class CommandRouter {
     bulk_stage_.set_limit(readers, std::move(limit));
   }
   std::size_t bulk_batch_items() const { return limits_.bulk_batch_items; }
+  // Counts the messages that are refused, by stages or partitions: jindou_send_refused_total. Set
+  // before the first message; null: nobody counts. Outlives them all.
+  void count_refusals_in(observe::Metrics* metrics) { metrics_ = metrics; }
 
   // What an edit would make of the payload of a message, as far as nobody else is asked.
   Payload preview_edit(const ChannelKey& channel, std::string_view from_uid,
@@ -195,12 +199,15 @@ class CommandRouter {
   void dispatch(const std::shared_ptr<SendBatch>& batch, TimePoint since);
   // Each owner gets the parts that are of its partitions.
   void hand_over(const std::shared_ptr<SendBatch>& batch);
+  // `done`, before which the messages among the commands are counted if they are refused.
+  Transaction::Done counting_refusals(const std::vector<Command>& commands, Transaction::Done done);
 
   const Placement& placement_;
   PartitionMap map_;
   InboxStage& inboxes_;
   RouterLimits limits_;
   const Clock& clock_;
+  observe::Metrics* metrics_ = nullptr;
   ListStage list_stage_;
   ModerationStage moderation_stage_;
   BulkCountStage bulk_stage_;

@@ -107,7 +107,6 @@ class RunningCore {
         .effects = sink_,
         .clock = clock_,
         .fingerprint_seed = database_->fingerprint_seed(),
-        .metrics = nullptr,
         .lists = lists_,
         .changed_jobs = &changed_jobs_,
         .seq_floor = seq_floor_,

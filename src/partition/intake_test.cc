@@ -13,7 +13,9 @@
 #include <utility>
 #include <vector>
 
+#include "observe/metrics.h"
 #include "partition/core_fixture.h"
+#include "partition/transaction.h"
 
 namespace jindou::partition {
 namespace {
@@ -170,6 +172,46 @@ TEST_F(IntakeTest, WhatWasHeldCanStillBeRefused) {
   first_.holds.clear();
   EXPECT_EQ(states(forgotten.get()), "unavailable ");
   EXPECT_EQ(states(post("g1", "c").get()), "3 ");
+}
+
+TEST_F(IntakeTest, WhatStagesAndPartitionsRefuseIsCountedOnceByItsReason) {
+  observe::Metrics metrics;
+  router_->count_refusals_in(&metrics);
+  const auto refused = [&metrics](Reason reason) {
+    return metrics.send_refused.with(std::to_string(raw(reason))).Value();
+  };
+  send({to_group("g1", "a", "n1"), to_group("g1", "bad"), to_group("g2", "bad")});
+  EXPECT_EQ(refused(Reason::not_allow_send), 2);
+  auto held = post("g1", "slow");
+  first_.holds[0]->refuse(0, Reason::rate_limit, Errc::overloaded);
+  first_.holds[0]->resume();
+  held.get();
+  EXPECT_EQ(refused(Reason::rate_limit), 1);
+  // The same number with another payload, which only the partition knows.
+  EXPECT_EQ(states(send({to_group("g1", "b", "n1")})), "conflict ");
+  EXPECT_EQ(refused(Reason::not_allow_send), 3);
+  // What is only rehearsed was not refused to anybody.
+  std::promise<Results> rehearsed;
+  ASSERT_TRUE(router_->post_rehearsal({to_group("g1", "bad")}, [&rehearsed](Results results) {
+    rehearsed.set_value(std::move(results));
+  }));
+  rehearsed.get_future().get();
+  // Together: none of them is sent.
+  std::vector<Command> together;
+  together.emplace_back(to_group("g1", "c"));
+  together.emplace_back(to_group("g1", "d", "n1"));
+  std::promise<bool> made;
+  ASSERT_TRUE(router_->post_all(std::move(together), [&made](const TransactionResult& result) {
+    made.set_value(result.made());
+  }));
+  EXPECT_FALSE(made.get_future().get());
+  EXPECT_EQ(refused(Reason::not_allow_send), 4);
+  EXPECT_EQ(refused(Reason::system_error), 1) << "of the one that would have been sent";
+  EXPECT_EQ(payloads("g1"), Texts{"a"});
+  first_.holds.clear();
+  pending_.reset();
+  settle();
+  router_->count_refusals_in(nullptr);
 }
 
 TEST_F(IntakeTest, StagesKeepTheOrderAmongEachOther) {

@@ -124,7 +124,7 @@ void Partition::execute(const std::shared_ptr<SendBatch>& batch, std::size_t par
       decided = Txn::Part{batch, part, i, {}};
       close_commit();
     }
-    decided.results.push_back(usable ? send(command)
+    decided.results.push_back(usable ? evaluate(command)
                                      : SendResult::refuse(Reason::system_error, obstacle().code()));
   }
   txn_->add_part(std::move(decided));
@@ -156,14 +156,6 @@ SendResult Partition::evaluate(SendCommand& command) {
   JD_ASSERT((evaluated && evaluated->state != SendResult::State::refused) || mark() == before);
   return evaluated ? *evaluated
                    : SendResult::refuse(Reason::system_error, evaluated.error().code());
-}
-
-SendResult Partition::send(SendCommand& command) {
-  const SendResult result = evaluate(command);
-  if (deps_.metrics != nullptr && result.state == SendResult::State::refused) {
-    deps_.metrics->send_refused.with(std::to_string(raw(result.reason))).Increment();
-  }
-  return result;
 }
 
 bool Partition::is_full() const {
@@ -378,7 +370,7 @@ Result<CommandOutcome> Partition::evaluate_one(AppendEvent& event) {
 }
 
 Result<CommandOutcome> Partition::evaluate_one(SendCommand& command) {
-  const SendResult result = send(command);
+  const SendResult result = evaluate(command);
   if (result.ok()) return CommandOutcome(result);
   std::string told;
   if (result.moderation) told = result.moderation->reason;

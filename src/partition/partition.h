@@ -117,8 +117,6 @@ class Partition {
 
   // One that is refused leaves nothing.
   SendResult evaluate(SendCommand& command);
-  // The same, and counts refusals.
-  SendResult send(SendCommand& command);
   // Evaluates a part, takes it back, and has the results told.
   void rehearse(const std::shared_ptr<SendBatch>& batch, std::size_t part);
   // Behind the save point of the caller.

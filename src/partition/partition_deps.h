@@ -5,7 +5,6 @@
 #include <cstdint>
 
 #include "base/clock.h"
-#include "observe/metrics.h"
 #include "partition/changed_jobs.h"
 #include "partition/effects.h"
 #include "partition/event_lanes.h"
@@ -57,8 +56,6 @@ struct PartitionDeps {
   EffectSink& effects;
   const Clock& clock;
   std::uint64_t fingerprint_seed = 0;
-  // Counts refusals by reason; may be null.
-  observe::Metrics* metrics = nullptr;
   // Lists that another system keeps; may be null.
   const ListSource* lists = nullptr;
   // Is told of them; may be null.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <map>
+#include <string>
 #include <utility>
 
 #include "base/assert.h"
@@ -68,7 +70,20 @@ void SendBatch::decide(std::size_t count, bool split, const ResultOf& result_of)
     }
   }
   if (own_are_decided && finished_) finished_();
-  if (done) done(std::move(all));
+  if (!done) return;
+  count_refusals(all);
+  done(std::move(all));
+}
+
+void SendBatch::count_refusals(const std::vector<SendResult>& results) const {
+  if (metrics_ == nullptr) return;
+  std::map<Reason, unsigned> refused;  // a counter is looked up once for each reason
+  for (const SendResult& result : results) {
+    if (result.state == SendResult::State::refused) ++refused[result.reason];
+  }
+  for (const auto& [reason, count] : refused) {
+    metrics_->send_refused.with(std::to_string(raw(reason))).Increment(count);
+  }
 }
 
 void SendBatch::finish_items(std::size_t part, std::size_t first,
@@ -206,6 +221,7 @@ void SendBatch::expire() {
   for (auto& result : all) {
     if (result.state == SendResult::State::unknown) result.code = Errc::deadline;
   }
+  count_refusals(all);
   done(std::move(all));
 }
 

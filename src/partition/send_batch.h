@@ -11,6 +11,7 @@
 
 #include "base/mutex.h"
 #include "model/message.h"
+#include "observe/metrics.h"
 #include "partition/pending_send.h"
 #include "partition/send_class.h"
 
@@ -54,6 +55,9 @@ class SendBatch final : public PendingSend, public std::enable_shared_from_this<
     piece_items_ = piece_items;
   }
   void cut_into_pieces();
+  // Items that are refused, by whomever, are counted there when the caller is answered. Before it
+  // is handed to anybody; what is split off counts with it.
+  void count_refusals_in(observe::Metrics* metrics) { metrics_ = metrics; }
   // Lives as long as the batch.
   void keep(std::shared_ptr<const void> what) { kept_.push_back(std::move(what)); }
   // Of the request it was made of, before anything was split off.
@@ -91,6 +95,7 @@ class SendBatch final : public PendingSend, public std::enable_shared_from_this<
   // a batch that was split off.
   template <class ResultOf>
   void decide(std::size_t count, bool split, const ResultOf& result_of);
+  void count_refusals(const std::vector<SendResult>& results) const;
 
   std::vector<SendCommand> commands_;
   std::vector<Part> parts_;
@@ -100,6 +105,7 @@ class SendBatch final : public PendingSend, public std::enable_shared_from_this<
   bool is_rehearsal_ = false;
   std::size_t request_items_;
   CallerPtr caller_;
+  observe::Metrics* metrics_ = nullptr;
   std::size_t piece_items_ = 0;  // 0: it is not cut
   std::vector<bool> gone_;       // by item; empty: none is
   std::vector<std::shared_ptr<const void>> kept_;

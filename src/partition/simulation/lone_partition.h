@@ -48,7 +48,6 @@ class LonePartition final : public EffectSink {
         .effects = *this,
         .clock = clock,
         .fingerprint_seed = 42,
-        .metrics = nullptr,
         .lists = nullptr,
     };
     partition_ = std::make_unique<Partition>(kPartition, deps, options, [] {});

@@ -54,7 +54,6 @@ Server::Server(const NodeParts& parts, const Clock& clock, EffectSink& effects)
       .effects = effects,
       .clock = clock,
       .fingerprint_seed = kFingerprintSeed,
-      .metrics = nullptr,
       .lists = nullptr,
       .changed_jobs = &changed_jobs_,
   };
