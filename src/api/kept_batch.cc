@@ -20,14 +20,18 @@ JobWish wish_of_batch(const Request& request) {
 
 }  // namespace
 
-KeptBatch::KeptBatch(Services& services, Request& request, bool wanted) {
+KeptBatch::KeptBatch(Services& services, Request& request, bool wanted)
+    : metrics_(services.deps.metrics) {
   if (wanted) upload_.emplace(services, request, wish_of_batch(request));
 }
 
 Task<bool> KeptBatch::begin(Response& response) {
   if (!upload_) co_return true;
   const auto begun = co_await upload_->begin();
-  if (!begun) answer_error(response, begun.error());
+  if (!begun) {
+    metrics_.kept_batches.with("refused").Increment();
+    answer_error(response, begun.error());
+  }
   co_return begun.has_value();
 }
 
@@ -102,6 +106,7 @@ Task<void> KeptBatch::seal(std::string reason) {
     const auto sealed = co_await upload_->seal_sent(std::move(reason));
     if (!sealed) failure_ = sealed.error();
   }
+  metrics_.kept_batches.with(failure_ ? "failed" : "kept").Increment();
   if (!failure_) co_return;
   observe::log_warn("api", "batch {} was sent and could not be kept: {}", upload_->id(),
                     failure_->text());

@@ -63,6 +63,7 @@ class KeptBatch {
   template <class Add>
   Task<void> put(Add& add);
 
+  observe::Metrics& metrics_;
   std::optional<JobUpload> upload_;  // none: it is not wanted
   std::vector<SendCommand> noted_;
   std::optional<Error> failure_;

@@ -91,7 +91,7 @@ Task<bool> Repeatable::is_answered() {
   const KeyedRequest::Finding found = look(*record);
   const bool stays =
       found == KeyedRequest::Finding::answered || found == KeyedRequest::Finding::other;
-  co_return stays && answer_found(found, *record);
+  co_return stays&& answer_found(found, *record);
 }
 
 Task<bool> Repeatable::begin() {
@@ -105,7 +105,10 @@ Task<bool> Repeatable::begin() {
     }
     if (answer_found(look(*record), *record)) co_return false;
     const Result<void> claimed = co_await claim(*record);
-    if (claimed) co_return true;
+    if (claimed) {
+      services_.deps.metrics.keyed_requests.with("first").Increment();
+      co_return true;
+    }
     if (claimed.error().code() != Errc::conflict) {
       answer_error(response_, claimed.error());
       co_return false;
@@ -123,11 +126,13 @@ bool Repeatable::answer_found(KeyedRequest::Finding finding, const KeyedRequest:
       answer_error(response_, 422, errc_name(Errc::conflict),
                    "this Idempotency-Key was used for another request: repeat that one unchanged, "
                    "or take a new key");
+      services_.deps.metrics.keyed_requests.with("other_request").Increment();
       return true;
     case KeyedRequest::Finding::answered:
       response_.status = record->status;
       response_.extra_headers = record->headers + "Idempotency-Replay: true\r\n";
       response_.body = record->answer;
+      services_.deps.metrics.keyed_requests.with("replayed").Increment();
       return true;
     case KeyedRequest::Finding::busy: break;
   }
@@ -137,6 +142,7 @@ bool Repeatable::answer_found(KeyedRequest::Finding finding, const KeyedRequest:
   response_.extra_headers = "Retry-After: " + std::to_string((left_ms + 999) / 1000) + "\r\n";
   answer_error(response_, 409, errc_name(Errc::conflict),
                "the first request with this Idempotency-Key is being carried out; repeat it later");
+  services_.deps.metrics.keyed_requests.with("running").Increment();
   return true;
 }
 

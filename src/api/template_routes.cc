@@ -222,7 +222,16 @@ Task<Result<void>> fetch_templates(Services& services, std::vector<codec::Templa
   auto work = [&records, wanted] { return load_payloads(records, *wanted); };
   const auto payloads = co_await services.deps.blocking.run(std::move(work));
   if (!payloads) co_return Result<void>(Error(payloads.error()));
-  for (std::size_t i = 0; i < wanted->size(); ++i) templates.put((*wanted)[i], (*payloads)[i]);
+  std::size_t found = 0;
+  for (std::size_t i = 0; i < wanted->size(); ++i) {
+    found += (*payloads)[i] ? 1 : 0;
+    templates.put((*wanted)[i], (*payloads)[i]);
+  }
+  observe::Metrics& metrics = services.deps.metrics;
+  if (found > 0) metrics.template_uses.with("found").Increment(static_cast<double>(found));
+  if (found < wanted->size()) {
+    metrics.template_uses.with("missing").Increment(static_cast<double>(wanted->size() - found));
+  }
   co_return Result<void>();
 }
 

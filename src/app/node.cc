@@ -346,6 +346,7 @@ Result<void> Node::Parts::start_core() {
       .fingerprint_seed = database->fingerprint_seed(),
       .lists = data_source.get(),
       .changed_jobs = &changed_jobs,
+      .templates_stored = &metrics.templates,
       .seq_floor = database->data_loss().floor,
   };
   const partition::PartitionOptions options = partition_options(settings, partitions);

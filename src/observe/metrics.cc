@@ -55,6 +55,17 @@ Metrics::Metrics()
       send_refused(family(prometheus::BuildCounter(), registry_, "jindou_send_refused_total",
                           "Messages refused, by reason code of the protocol."),
                    "reason"),
+      keyed_requests(
+          family(prometheus::BuildCounter(), registry_, "jindou_idempotency_key_requests_total",
+                 "Requests with an Idempotency-Key, by what was done with them."),
+          "result"),
+      kept_batches(family(prometheus::BuildCounter(), registry_, "jindou_kept_batches_total",
+                          "Batches that were to be kept (keep=true), by what became of that."),
+                   "result"),
+      templates(gauge(registry_, "jindou_templates", "Stored templates.")),
+      template_uses(family(prometheus::BuildCounter(), registry_, "jindou_template_uses_total",
+                           "Versions of templates that were looked up for messages."),
+                    "result"),
       commits(counter(registry_, "jindou_commit_total", "Write batches made durable.")),
       commit_failures(counter(registry_, "jindou_commit_failures_total",
                               "Write batches the store refused or whose outcome is unknown.")),
@@ -106,6 +117,11 @@ Metrics::Metrics()
   for (const char* cause : {"scope", "expired", "sender", "channel"}) {
     (void)key_refusals.with(cause);
   }
+  for (const char* result : {"first", "replayed", "running", "other_request"}) {
+    (void)keyed_requests.with(result);
+  }
+  for (const char* result : {"kept", "refused", "failed"}) (void)kept_batches.with(result);
+  for (const char* result : {"found", "missing"}) (void)template_uses.with(result);
 }
 
 void Metrics::count_http_request(std::string_view route, int status) {

@@ -86,6 +86,13 @@ class Metrics {
   // reason: the protocol's reason code as a number.
   Labelled<Counter> send_refused;
 
+  // result: first (carried out), replayed, running (409), other_request (422).
+  Labelled<Counter> keyed_requests;
+  // result: kept, refused (nothing was sent), failed (sent, and not all of it is kept).
+  Labelled<Counter> kept_batches;
+  Gauge& templates;                 // stored
+  Labelled<Counter> template_uses;  // result: found, missing; by messages that name one
+
   Counter& commits;
   Counter& commit_failures;
   Counter& retention_expired;  // messages freed because their own time was over

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "base/clock.h"
+#include "observe/metrics.h"
 #include "partition/changed_jobs.h"
 #include "partition/effects.h"
 #include "partition/event_lanes.h"
@@ -60,6 +61,8 @@ struct PartitionDeps {
   const ListSource* lists = nullptr;
   // Is told of them; may be null.
   const ChangedJobs* changed_jobs = nullptr;
+  // Tells how many templates all partitions have; may be null.
+  observe::Gauge* templates_stored = nullptr;
   // No message gets a seq up to here: they may have been given out before data was lost.
   std::uint64_t seq_floor = 0;
 };

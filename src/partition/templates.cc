@@ -7,8 +7,22 @@
 
 namespace jindou::partition {
 
+Templates::~Templates() {
+  templates_.clear();
+  show();
+}
+
+void Templates::show() {
+  if (stored_ == nullptr) return;
+  const std::size_t now = templates_.size();
+  if (now > shown_) stored_->Increment(static_cast<double>(now - shown_));
+  if (now < shown_) stored_->Decrement(static_cast<double>(shown_ - now));
+  shown_ = now;
+}
+
 Result<void> Templates::open(const store::PartitionReader& reader) {
   templates_.clear();
+  show();
   floor_ = {};
   const std::string prefix = store::template_prefix(partition_);
   Result<void> decoded;
@@ -23,6 +37,7 @@ Result<void> Templates::open(const store::PartitionReader& reader) {
                                                       std::move(*record));
                                    return true;
                                  }));
+  show();
   JD_RETURN_IF_ERROR(decoded);
   std::string value;
   JD_TRY(const bool has_floor,
@@ -112,6 +127,7 @@ void Templates::put(const std::string& name, std::optional<store::TemplateRecord
     } else {
       templates_.erase(name);
     }
+    show();
   });
   const std::string key = store::template_key(partition_, name);
   if (record) {
@@ -121,6 +137,7 @@ void Templates::put(const std::string& name, std::optional<store::TemplateRecord
     txn.erase(key);
     templates_.erase(name);
   }
+  show();
 }
 
 void Templates::describe(StateLines& lines) const {

@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "model/ids.h"
+#include "observe/metrics.h"
 #include "partition/state_lines.h"
 #include "partition/template_commands.h"
 #include "partition/txn.h"
@@ -28,8 +29,13 @@ struct TemplateLimits {
 // some 200 bytes for a template and 8 for a version.
 class Templates {
  public:
-  Templates(PartitionId partition, const TemplateLimits& limits)
-      : partition_(partition), limits_(limits) {}
+  // `stored` tells how many there are, together with those of other partitions; may be null,
+  // outlives it.
+  Templates(PartitionId partition, const TemplateLimits& limits, observe::Gauge* stored = nullptr)
+      : partition_(partition), limits_(limits), stored_(stored) {}
+  ~Templates();
+  Templates(const Templates&) = delete;
+  Templates& operator=(const Templates&) = delete;
 
   // Reads which there are. Errors: storage.
   Result<void> open(const store::PartitionReader& reader);
@@ -44,9 +50,13 @@ class Templates {
   // Without a record the template is not there.
   void put(const std::string& name, std::optional<store::TemplateRecord> record, Txn& txn);
   void remove(const std::string& name, const store::TemplateRecord& record, Txn& txn);
+  // Counts those that there are now.
+  void show();
 
   PartitionId partition_;
   TemplateLimits limits_;
+  observe::Gauge* stored_;
+  std::size_t shown_ = 0;
   std::map<std::string, store::TemplateRecord> templates_;
   store::TemplateFloorRecord floor_;
 };

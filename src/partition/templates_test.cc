@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "observe/metrics.h"
 #include "partition/record_reader.h"
 #include "partition/simulation/lone_partition.h"
 
@@ -53,6 +54,34 @@ TEST_F(TemplatesTest, VersionsCountUp) {
   const auto first = reader().load_template_version("a", 1).value();
   EXPECT_EQ(first->created_at, 7);
   EXPECT_EQ(first->versions, (std::vector<std::uint64_t>{1, 2}));
+}
+
+TEST_F(TemplatesTest, HowManyThereAreIsTold) {
+  observe::Metrics metrics;
+  observe::Gauge& stored = metrics.templates;
+  EXPECT_FALSE(put("a", 1));
+  EXPECT_FALSE(put("b", 1));
+  {
+    const store::PartitionReader rows(world_->memory, PartitionId{0});
+    Templates templates(PartitionId{0}, {}, &stored);
+    const Templates others(PartitionId{1}, {}, &stored);
+    ASSERT_TRUE(templates.open(rows));
+    EXPECT_EQ(stored.Value(), 2);
+    Txn txn(1);
+    const auto point = txn.save();
+    EXPECT_TRUE(templates.evaluate(StoreTemplate{"c", 1, "p", 7}, txn));
+    EXPECT_TRUE(templates.evaluate(StoreTemplate{"c", 2, "p", 7}, txn));
+    EXPECT_EQ(stored.Value(), 3);
+    txn.roll_back(point);
+    EXPECT_EQ(stored.Value(), 2);
+    EXPECT_TRUE(templates.evaluate(DeleteTemplate{"a", 0}, txn));
+    EXPECT_EQ(stored.Value(), 1);
+    // What was not stored is there again.
+    ASSERT_TRUE(templates.open(rows));
+    EXPECT_EQ(stored.Value(), 2);
+  }
+  // The partition is another node's.
+  EXPECT_EQ(stored.Value(), 0);
 }
 
 TEST_F(TemplatesTest, WhoeverWasSlowerIsTold) {

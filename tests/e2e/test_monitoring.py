@@ -305,6 +305,54 @@ class Limits(ServerCase):
         self.assertAlmostEqual(found["jindou_clock_seconds"], time.time(), delta=5)
 
 
+class CountedRequests(ServerCase):
+    """What callers ask for beside sending: each has a counter that is there from the start."""
+
+    def count(self, series):
+        lines = self.server.get("/metrics").body.decode().splitlines()
+        (line,) = [line for line in lines if line.startswith(series + " ")]
+        return float(line.rsplit(" ", 1)[1])
+
+    def test_repeats_by_their_key(self):
+        series = 'jindou_idempotency_key_requests_total{result="%s"}'
+        results = ("first", "replayed", "other_request", "running")
+        before = [self.count(series % result) for result in results]
+        key = {"Idempotency-Key": fresh("key")}
+        items = [item(fresh("g"))]
+        for _ in range(3):
+            self.assertEqual(self.server.batch(items, headers=key).status, 200)
+        self.assertEqual(self.server.batch([item(fresh("g"))], headers=key).status, 422)
+        self.server.must_batch(items)
+        after = [self.count(series % result) for result in results]
+        self.assertEqual([b - a for a, b in zip(before, after)], [1, 2, 1, 0])
+
+    def test_kept_batches(self):
+        series = 'jindou_kept_batches_total{result="kept"}'
+        before = self.count(series)
+        answer = self.server.post("/message/sendbatch?keep=true", [item(fresh("g"))])
+        self.assertEqual(answer.status, 200, answer)
+        self.server.must_batch([item(fresh("g"))])
+        self.assertEqual(self.count(series), before + 1)
+
+    def test_templates(self):
+        uses = 'jindou_template_uses_total{result="%s"}'
+        stored, found, missing = (self.count(series) for series in (
+            "jindou_templates", uses % "found", uses % "missing"))
+        name = fresh("t")
+        for _ in range(2):
+            self.server.must_post("/templates", {"name": name, "payload": {"type": 1}})
+        self.assertEqual(self.count("jindou_templates"), stored + 1)
+        sent = {"from_uid": "u", "channel_id": fresh("g"), "channel_type": 2}
+        self.server.must_batch([dict(sent, template=name)])
+        self.assertEqual(self.server.batch([dict(sent, template=fresh("t"))]).status, 400)
+        self.assertEqual((self.count(uses % "found"), self.count(uses % "missing")),
+                         (found + 1, missing + 1))
+        self.server.restart()
+        self.assertEqual(self.count("jindou_templates"), stored + 1)
+        self.server.request("DELETE", "/templates/" + name)
+        self.assertEqual(self.count("jindou_templates"), stored)
+
+
 class SlowRequests(ServerCase):
     config = {"logger.slowRequest": "300ms"}
 
