@@ -137,6 +137,8 @@ struct CoreSettings {
   std::chrono::milliseconds transaction_hold{1'000};
   std::size_t partition_workers = 0;  // 0: from the number of CPUs
   std::size_t channel_cache_count = 100'000;
+  std::size_t refusal_record_bytes = std::size_t{4} << 20;  // 0: none
+  std::chrono::milliseconds refusal_record_keep{3'600'000};
 };
 
 struct StorageSettings {

@@ -265,6 +265,12 @@ constexpr std::array kTable{
             kRestart, "Threads that evaluate commands. 0: chosen from the number of usable CPUs."},
     Setting{"core.channelCacheCount", count, JD_MEMBER(core.channel_cache_count), 16, 100'000'000,
             "", kOurs, kRestart, "Channels whose state is kept in memory on this node."},
+    Setting{"core.refusalRecordBytes", bytes, JD_MEMBER(core.refusal_record_bytes), 0, kGiB, "",
+            kOurs, kRestart,
+            "Memory for what was refused lately and why, for GET /message/trace: some 500 bytes "
+            "for a message. 0: none is remembered."},
+    Setting{"core.refusalRecordKeep", duration, JD_MEMBER(core.refusal_record_keep), kMinute,
+            7 * kDay, "", kOurs, kRestart, "For how long, while there is room for it."},
 
     Setting{
         "storage.partitions", count, JD_MEMBER(storage.partitions), 1, 512, "", kOurs, kRestart,

@@ -1,13 +1,17 @@
 #include "partition/command_router.h"
 
 #include <algorithm>
+#include <memory>
+#include <string>
 #include <utility>
+#include <variant>
 
 #include "partition/addressing.h"
 #include "partition/announcements.h"
 #include "partition/conversations.h"
 #include "partition/delay_limit.h"
 #include "partition/inbox_stage.h"
+#include "partition/refusals.h"
 #include "partition/send_batch.h"
 
 namespace jindou::partition {
@@ -279,6 +283,25 @@ CommandRouter::CommandRouter(const Placement& placement, PartitionMap map, Inbox
   intake_.add(bulk_stage_);
 }
 
+namespace {
+
+// Of a message that was to be sent together with others.
+SendResult refusal_of(const Error& why) {
+  const auto reason = why.reason() != 0 ? static_cast<Reason>(why.reason()) : Reason::system_error;
+  SendResult result = SendResult::refuse(reason, why.code());
+  result.last_seq = why.seq();
+  if (reason == Reason::moderated) {
+    Moderation moderation;
+    moderation.refused = true;
+    moderation.code = why.code();
+    moderation.reason = why.detail();
+    result.moderation = std::make_shared<const Moderation>(std::move(moderation));
+  }
+  return result;
+}
+
+}  // namespace
+
 std::size_t CommandRouter::items_limit() const {
   return std::min(limits_.items_in_flight_max, load_->delay.items_max());
 }
@@ -365,6 +388,7 @@ Result<std::shared_ptr<PendingSend>> CommandRouter::post_send(std::vector<SendCo
 
   auto batch = make_batch(std::move(commands), std::move(admission), std::move(done), deadline);
   batch->count_refusals_in(metrics_);
+  batch->remember_refusals_in(refusals_);
   if (batch->parts().empty()) {
     // No commands: answered at once, there is no part to wait for.
     batch->expire();
@@ -548,7 +572,7 @@ Result<void> CommandRouter::post_all(std::vector<Command> commands, Transaction:
   }
   std::vector<ChannelKey> channels;
   if (list_stage_.enabled()) channels = ListStage::channels_of(commands);
-  if (metrics_ != nullptr) done = counting_refusals(commands, std::move(done));
+  done = noting_refusals(commands, std::move(done));
   auto judged = std::make_shared<std::vector<Command>>(std::move(commands));
   moderation_stage_.judge(
       judged, [this, judged, shares = std::move(shares), channels = std::move(channels), admission,
@@ -560,24 +584,35 @@ Result<void> CommandRouter::post_all(std::vector<Command> commands, Transaction:
   return {};
 }
 
-Transaction::Done CommandRouter::counting_refusals(const std::vector<Command>& commands,
-                                                   Transaction::Done done) {
-  // What the server has to say about changes is no message that somebody sent.
-  std::vector<std::size_t> messages;
+Transaction::Done CommandRouter::noting_refusals(const std::vector<Command>& commands,
+                                                 Transaction::Done done) {
+  if (metrics_ == nullptr && refusals_ == nullptr) return done;
+  // Without contents. What the server has to say about changes is no message that somebody sent.
+  std::vector<std::pair<std::size_t, Refusal>> messages;
   for (std::size_t i = 0; i < commands.size(); ++i) {
     const auto* message = std::get_if<SendCommand>(&commands[i]);
-    if (message != nullptr && message->origin != Origin::server) messages.push_back(i);
+    if (message == nullptr || message->origin == Origin::server) continue;
+    Refusal& refusal = messages.emplace_back(i, Refusal()).second;
+    refusal.channel = message->channel;
+    refusal.from_uid = message->from_uid;
+    refusal.client_msg_no = message->client_msg_no;
   }
   if (messages.empty()) return done;
-  return [metrics = metrics_, messages = std::move(messages),
+  return [metrics = metrics_, refusals = refusals_, messages = std::move(messages),
           done = std::move(done)](TransactionResult result) {
     if (!result.made()) {
-      for (const std::size_t i : messages) {
-        const Error& why = result.commands[i].error();
+      for (const auto& [place, message] : messages) {
+        const Error& why = result.commands[place].error();
         // Of these nobody knows.
         if (why.code() == Errc::unknown_outcome || why.code() == Errc::deadline) continue;
-        const std::uint8_t reason = why.reason() != 0 ? why.reason() : raw(Reason::system_error);
-        metrics->send_refused.with(std::to_string(reason)).Increment();
+        const SendResult refused = refusal_of(why);
+        if (metrics != nullptr) {
+          metrics->send_refused.with(std::to_string(raw(refused.reason))).Increment();
+        }
+        if (refusals == nullptr) continue;
+        Refusal refusal = message;
+        refusal.result = job_result_of(refused);
+        refusals->add(std::move(refusal));
       }
     }
     done(std::move(result));

@@ -34,6 +34,7 @@
 namespace jindou::partition {
 
 class InboxStage;
+class Refusals;
 class SendBatch;
 
 struct RouterLimits {
@@ -91,6 +92,8 @@ class CommandRouter {
   // Counts the messages that are refused, by stages or partitions: jindou_send_refused_total. Set
   // before the first message; null: nobody counts. Outlives them all.
   void count_refusals_in(observe::Metrics* metrics) { metrics_ = metrics; }
+  // Remembers them there, but for those that are tried again anyway; as above.
+  void remember_refusals_in(Refusals* refusals) { refusals_ = refusals; }
 
   // What an edit would make of the payload of a message, as far as nobody else is asked.
   Payload preview_edit(const ChannelKey& channel, std::string_view from_uid,
@@ -199,8 +202,9 @@ class CommandRouter {
   void dispatch(const std::shared_ptr<SendBatch>& batch, TimePoint since);
   // Each owner gets the parts that are of its partitions.
   void hand_over(const std::shared_ptr<SendBatch>& batch);
-  // `done`, before which the messages among the commands are counted if they are refused.
-  Transaction::Done counting_refusals(const std::vector<Command>& commands, Transaction::Done done);
+  // `done`, before which the messages among the commands are counted and remembered if they are
+  // refused.
+  Transaction::Done noting_refusals(const std::vector<Command>& commands, Transaction::Done done);
 
   const Placement& placement_;
   PartitionMap map_;
@@ -208,6 +212,7 @@ class CommandRouter {
   RouterLimits limits_;
   const Clock& clock_;
   observe::Metrics* metrics_ = nullptr;
+  Refusals* refusals_ = nullptr;
   ListStage list_stage_;
   ModerationStage moderation_stage_;
   BulkCountStage bulk_stage_;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "partition/refusals.h"
 
 namespace jindou::partition {
 
@@ -46,6 +47,13 @@ bool SendBatch::begin_part(std::size_t part, std::chrono::steady_clock::time_poi
 
 template <class ResultOf>
 void SendBatch::decide(std::size_t count, bool split, const ResultOf& result_of) {
+  // Of those that were split off the batch that has them knows more.
+  if (refusals_ != nullptr && !split) {
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto [item, result] = result_of(i);
+      refusals_->add(commands_[item], *result);
+    }
+  }
   SendDone done;
   std::vector<SendResult> all;
   bool own_are_decided = false;
@@ -138,6 +146,7 @@ std::shared_ptr<SendBatch> SendBatch::split(const std::vector<bool>& wanted) {
   off->is_rehearsal_ = is_rehearsal_;
   off->piece_items_ = piece_items_;
   off->kept_ = kept_;
+  off->refusals_ = refusals_;
   const MutexLock lock(mutex_);
   own_items_left_ -= taken;
   split_off_.push_back(off);

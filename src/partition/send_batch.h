@@ -17,6 +17,8 @@
 
 namespace jindou::partition {
 
+class Refusals;
+
 // Each part belongs to one partition. A part's commands are touched by its partition's thread only.
 class SendBatch final : public PendingSend, public std::enable_shared_from_this<SendBatch> {
  public:
@@ -58,6 +60,8 @@ class SendBatch final : public PendingSend, public std::enable_shared_from_this<
   // Items that are refused, by whomever, are counted there when the caller is answered. Before it
   // is handed to anybody; what is split off counts with it.
   void count_refusals_in(observe::Metrics* metrics) { metrics_ = metrics; }
+  // Remembers there what is refused of it, by whomever. As above.
+  void remember_refusals_in(Refusals* refusals) { refusals_ = refusals; }
   // Lives as long as the batch.
   void keep(std::shared_ptr<const void> what) { kept_.push_back(std::move(what)); }
   // Of the request it was made of, before anything was split off.
@@ -106,6 +110,7 @@ class SendBatch final : public PendingSend, public std::enable_shared_from_this<
   std::size_t request_items_;
   CallerPtr caller_;
   observe::Metrics* metrics_ = nullptr;
+  Refusals* refusals_ = nullptr;
   std::size_t piece_items_ = 0;  // 0: it is not cut
   std::vector<bool> gone_;       // by item; empty: none is
   std::vector<std::shared_ptr<const void>> kept_;
