@@ -26,6 +26,7 @@
 #include "partition/inbox_stage.h"
 #include "partition/local_placement.h"
 #include "partition/partition_worker.h"
+#include "partition/refusals.h"
 #include "partition/system_accounts.h"
 #include "store/commit_horizon.h"
 #include "store/database.h"
@@ -140,6 +141,7 @@ class RoutesTest : public testing::Test {
     core_ = std::make_unique<partition::CommandRouter>(*placement_, readers.map(), *inbox_stage_,
                                                        partition::RouterLimits(), clock_);
     core_->count_refusals_in(&metrics_);
+    core_->remember_refusals_in(&refusals_);
     history_ = std::make_unique<partition::History>(readers, clock_, database_->fingerprint_seed());
     records_ = std::make_unique<partition::RecordReader>(readers);
     job_reader_ = std::make_unique<partition::JobReader>(readers);
@@ -202,6 +204,7 @@ class RoutesTest : public testing::Test {
     };
     router_.reset();
     services_ = std::make_unique<Services>(std::move(deps), options, document_of_all_routes);
+    services_->deps.refusals = &refusals_;
     services_->deps.damage = [this] { return damage_; };
     services_->deps.warnings = [this] { return warnings_; };
     router_ = std::make_unique<Router>(*services_, all_routes());
@@ -276,6 +279,7 @@ class RoutesTest : public testing::Test {
   SystemClock clock_;
   NoDelivery sink_;
   observe::Metrics metrics_;
+  partition::Refusals refusals_{clock_, {}};
   std::unique_ptr<store::Database> database_;
   std::unique_ptr<store::EmbeddedCommitLog> log_;
   std::unique_ptr<GatedLog> gate_;

@@ -41,6 +41,7 @@
 #include "partition/letter_reader.h"
 #include "partition/rate_limits.h"
 #include "partition/record_reader.h"
+#include "partition/refusals.h"
 #include "presence/connection_info.h"
 #include "presence/push_report.h"
 #include "runtime/blocking_pool.h"
@@ -161,6 +162,8 @@ struct ApiDeps {
       collect_pushes = {};
   // Null: nobody is held to a rate.
   partition::RateLimits* limits = nullptr;
+  // Null: what was refused is not remembered.
+  partition::Refusals* refusals = nullptr;
   // Has all sources of settings read again, as SIGHUP does. Empty: nobody does.
   config::AskForReload ask_for_reload = {};
   // Null: no request is traced.

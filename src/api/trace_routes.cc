@@ -21,9 +21,11 @@
 #include "api/reading.h"
 #include "codec/json_writer.h"
 #include "codec/message_object.h"
+#include "jobs/turn.h"
 #include "model/job.h"
 #include "partition/message_trace.h"
 #include "partition/recipients.h"
+#include "partition/refusals.h"
 #include "presence/push_report.h"
 #include "runtime/await_callback.h"
 
@@ -103,10 +105,21 @@ std::optional<JobPlace> place_in_number(std::string_view number) {
   return place;
 }
 
+// One that was not stored.
+struct RefusedMessage {
+  ChannelKey channel;
+  std::string from_uid;
+  std::string client_msg_no;
+  SendResult result;
+  std::int64_t at_ms = 0;                // 0: that is not known, as of an item of a job
+  std::optional<std::int64_t> since_ms;  // of the memory that has it; none: it is from a job
+};
+
 struct KnownMessage {
-  MessageTrace trace;
+  MessageTrace trace;           // nothing, of one that was refused
   std::optional<JobPlace> job;  // whose results name the message
   std::optional<WebhookRecord> told;
+  std::optional<RefusedMessage> refused;
 };
 
 // The channel that the log belongs to.
@@ -119,12 +132,63 @@ ChannelKey channel_of(const MessageTrace& trace) {
   return channel;
 }
 
+// What the results of the job say that the number would be of, if the message was refused. Blocks.
+// Errors: storage.
+Result<std::optional<RefusedMessage>> load_refused_item(const ApiDeps& deps, const TraceWish& wish,
+                                                        const JobPlace& place) {
+  using Found = std::optional<RefusedMessage>;
+  JD_TRY(const auto chunk, deps.jobs.load_chunk(place.job, place.index));
+  if (!chunk || place.index < chunk->first) return Found();
+  const std::uint64_t at = place.index - chunk->first;
+  if (at >= chunk->items.size()) return Found();
+  const JobItem& item = chunk->items[at];
+  const JobResult& result = chunk->results[at];
+  const bool is_it = !item.refusal && !item.message.idempotent &&
+                     item.message.channel == wish.channel &&
+                     result.state == JobResult::State::refused;
+  if (!is_it) return Found();
+  RefusedMessage refused;
+  refused.channel = item.message.channel;
+  refused.from_uid = item.message.from_uid;
+  refused.client_msg_no = wish.client_msg_no;
+  refused.result = jobs::send_result_of(result);
+  return Found(std::move(refused));
+}
+
+// A message that is named by its number and was not stored. Empty: nothing is known of it. Blocks.
+// Errors: storage.
+Result<std::optional<KnownMessage>> load_refused(const ApiDeps& deps, const TraceWish& wish) {
+  KnownMessage known;
+  if (const auto place = place_in_number(wish.client_msg_no)) {
+    JD_TRY(known.refused, load_refused_item(deps, wish, *place));
+    if (known.refused) known.job = place;
+  }
+  if (deps.refusals != nullptr && !known.refused) {
+    if (const auto remembered = deps.refusals->find(wish.channel, wish.client_msg_no)) {
+      RefusedMessage& refused = known.refused.emplace();
+      refused.channel = remembered->channel;
+      refused.from_uid = remembered->from_uid;
+      refused.client_msg_no = remembered->client_msg_no;
+      refused.result = jobs::send_result_of(remembered->result);
+      refused.at_ms = remembered->at_ms;
+      refused.since_ms = deps.refusals->since_ms();
+    }
+  }
+  if (!known.refused) return std::optional<KnownMessage>();
+  // It is nobody's business but its sender's.
+  if (!wish.viewer.empty() && wish.viewer != known.refused->from_uid) {
+    return std::optional<KnownMessage>();
+  }
+  return std::optional<KnownMessage>(std::move(known));
+}
+
 // Blocks. Errors: not_found, denied, storage.
 Result<KnownMessage> load_known(const ApiDeps& deps, TraceWish wish) {
   const Error unknown(Errc::not_found,
                       "nothing is known of such a message: it never was, or it was removed longer "
                       "ago than repeats are recognised (api.idempotencyWindow), or it had "
-                      "no_persist and no client_msg_no of its own");
+                      "no_persist and no client_msg_no of its own, or it was refused longer ago "
+                      "than that is remembered (core.refusalRecordBytes, core.refusalRecordKeep)");
   std::optional<MessageTrace> found;
   if (wish.id) {
     JD_TRY(found, deps.history.load_trace(*wish.id));
@@ -133,6 +197,10 @@ Result<KnownMessage> load_known(const ApiDeps& deps, TraceWish wish) {
     JD_RETURN_IF_ERROR(check_reader(deps.records, wish.channel, wish.viewer, wish.strict));
     JD_TRY(found,
            deps.history.load_trace_by_client_msg_no(wish.channel, wish.client_msg_no, wish.viewer));
+  }
+  if (!found && !wish.id) {
+    JD_TRY(auto refused, load_refused(deps, wish));
+    if (refused) return std::move(*refused);
   }
   if (!found) return unknown;
   JD_RETURN_IF_ERROR(check_reader(deps.records, channel_of(*found), wish.viewer, wish.strict));
@@ -419,6 +487,27 @@ void write_trace(JsonWriter& json, const Services& services, const KnownMessage&
   json.end_object();
 }
 
+void write_refused(JsonWriter& json, const Services& services, const KnownMessage& known,
+                   const std::string& viewer) {
+  const RefusedMessage& refused = *known.refused;
+  json.begin_object();
+  json.string("state", "refused");
+  write_batch_members(json, refused.result, refused.client_msg_no);
+  json.string("channel_id", channel_id_for(refused.channel, viewer));
+  json.number("channel_type", raw(refused.channel.type));
+  json.string("from_uid", refused.from_uid);
+  if (refused.at_ms != 0) json.number("refused_at_ms", refused.at_ms);
+  if (known.job) {
+    json.string("batch_id", known.job->job);
+    json.number("index", known.job->index);
+  }
+  if (refused.since_ms) {
+    json.number("node_id", services.options.node_id);
+    json.number("since_ms", *refused.since_ms);
+  }
+  json.end_object();
+}
+
 Task<void> get_trace(Services& services, Request& request, Response& response) {
   const auto wish = read_wish(services, request);
   if (!wish) {
@@ -433,6 +522,11 @@ Task<void> get_trace(Services& services, Request& request, Response& response) {
   const auto known = co_await services.deps.blocking.run(std::move(work));
   if (!known) {
     answer_read_error(response, known.error());
+    co_return;
+  }
+  if (known->refused) {
+    JsonWriter json(response.body);
+    write_refused(json, services, *known, wish->viewer);
     co_return;
   }
   const MessageTrace& trace = known->trace;

@@ -254,6 +254,53 @@ TEST_F(TraceRoutes, TheJobThatSentItIsNamed) {
   EXPECT_FALSE(has(trace_of(copied), "batch_id")) << trace_of(copied);
 }
 
+TEST_F(TraceRoutes, OfOneThatWasRefusedTheReasonIsTold) {
+  must_post("/channel/info", R"({"channel_id":"g1","channel_type":2,"ban":1})");
+  const std::string body = R"({"from_uid":"u9","channel_id":"g1","channel_type":2,)"
+                           R"("payload":"aGk=","client_msg_no":"r1"})";
+  EXPECT_EQ(post("/message/send", body).status, 403U);
+  const std::string place = "channel_id=g1&channel_type=2&client_msg_no=r1";
+  const std::string known = read("/message/trace?" + place);
+  EXPECT_TRUE(known.starts_with(R"({"state":"refused","message_id":0,"message_idstr":"0",)"
+                                R"("message_seq":0,"client_msg_no":"r1","reason":19,)"
+                                R"("code":"denied","msg":)"))
+      << known;
+  EXPECT_EQ(text_of(known, "from_uid"), "u9");
+  EXPECT_EQ(text_of(known, "channel_id"), "g1");
+  EXPECT_GE(number_of(known, "refused_at_ms"), number_of(known, "since_ms"));
+  EXPECT_EQ(number_of(known, "node_id"), 1U);
+  EXPECT_FALSE(has(known, "batch_id")) << known;
+  // Its sender may know it, nobody else.
+  EXPECT_EQ(trace(place + "&login_uid=u9").body, known);
+  EXPECT_EQ(trace(place + "&login_uid=u1").status, 404U);
+  EXPECT_EQ(trace("channel_id=g2&channel_type=2&client_msg_no=r1").status, 404U);
+  // Once it is there nothing else counts.
+  must_post("/channel/info", R"({"channel_id":"g1","channel_type":2,"ban":0})");
+  sent(body);
+  EXPECT_EQ(text_of(read("/message/trace?" + place), "state"), "stored");
+}
+
+TEST_F(TraceRoutes, RefusedItemsOfAJobAreFoundInItsResults) {
+  must_post("/channel/info", R"({"channel_id":"g1","channel_type":2,"ban":1})");
+  const std::string job = id_of(post(kAsync, "[" + item("", "g2") + "," + item("", "g1") + "]"));
+  wait_for(job, "done");
+  const std::string place = "channel_type=2&client_msg_no=" + job + "-1&channel_id=";
+  // As after a restart: nothing is in memory.
+  services_->deps.refusals = nullptr;
+  const std::string known = read("/message/trace?" + place + "g1");
+  EXPECT_EQ(text_of(known, "state"), "refused");
+  EXPECT_EQ(text_of(known, "code"), "denied");
+  EXPECT_EQ(text_of(known, "batch_id"), job);
+  EXPECT_EQ(number_of(known, "index"), 1U);
+  EXPECT_EQ(text_of(known, "client_msg_no"), job + "-1");
+  EXPECT_FALSE(has(known, "since_ms")) << known;
+  EXPECT_FALSE(has(known, "refused_at_ms")) << known;
+  // Another channel, another item, none.
+  EXPECT_EQ(trace(place + "g2").status, 404U);
+  EXPECT_EQ(trace("channel_type=2&channel_id=g1&client_msg_no=" + job + "-0").status, 404U);
+  EXPECT_EQ(trace("channel_type=2&channel_id=g1&client_msg_no=" + job + "-2").status, 404U);
+}
+
 TEST_F(TraceRoutes, StrictReadsAreForTheUsersOfTheChannel) {
   ApiOptions options;
   options.strict_read = true;

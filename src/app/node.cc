@@ -51,6 +51,7 @@
 #include "partition/partition_worker.h"
 #include "partition/rate_limits.h"
 #include "partition/record_reader.h"
+#include "partition/refusals.h"
 #include "partition/system_accounts.h"
 #include "partition/time_reservation.h"
 #include "presence/session_directory.h"
@@ -142,6 +143,7 @@ struct Node::Parts {
   std::unique_ptr<partition::LocalPlacement> placement;
   std::unique_ptr<partition::InboxStage> inbox_stage;
   partition::RightsStage rights_stage{&metrics};
+  std::unique_ptr<partition::Refusals> refused_lately;
   std::unique_ptr<partition::RateLimits> rate_limits;
   std::unique_ptr<partition::CommandRouter> router;
   std::unique_ptr<partition::History> history;
@@ -306,10 +308,9 @@ Result<void> Node::Parts::start_core() {
   limits.queue_bytes_max = settings.delivery.queue_bytes_max;
   reach = std::make_unique<delivery::ReachCounts>(delivery::ReachCountsDeps{
       .clock = clock,
-      .is_counted_by =
-          [this](std::string_view uid, SessionId session) {
-            return sessions.is_first_session(uid, session);
-          },
+      .is_counted_by = [this](
+                           std::string_view uid,
+                           SessionId session) { return sessions.is_first_session(uid, session); },
       .post_change =
           [this](partition::Change change, std::function<void(Result<void>)> done) {
             return router->post_change(std::move(change), std::move(done));
@@ -382,6 +383,10 @@ Result<void> Node::Parts::start_core() {
   router = std::make_unique<partition::CommandRouter>(*placement, readers.map(), *inbox_stage,
                                                       router_limits, clock);
   router->count_refusals_in(&metrics);
+  refused_lately = std::make_unique<partition::Refusals>(
+      clock, partition::RefusalLimits{settings.core.refusal_record_bytes,
+                                      settings.core.refusal_record_keep});
+  if (refused_lately->on()) router->remember_refusals_in(refused_lately.get());
   router->set_list_source(data_source.get());
   router->set_content_check(moderator.get());
   router->set_bulk_limit(
@@ -658,6 +663,7 @@ Result<void> Node::Parts::start_edges() {
       return webhook_record(webhook->told(), message);
     };
   }
+  deps.refusals = refused_lately->on() ? refused_lately.get() : nullptr;
   deps.damage = [this] { return database->damage().sentence(); };
   deps.warnings = [this] {
     std::vector<std::string> warnings = store_warnings(database->data_loss());

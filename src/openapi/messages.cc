@@ -148,10 +148,11 @@ Operation send_batch() {
           R"([{"message_id":1035,"message_idstr":"1035","message_seq":1,"client_msg_no":"b1",)"
           R"("reason":1},{"message_id":2059,"message_idstr":"2059","message_seq":1,)"
           R"("client_msg_no":"b2","reason":1}])",
-      .body_lines = "An item of the array form each; the first line may be an object with "
-                    "`payloads`, `defaults` or both, which count for the others. With atomic=true "
-                    "or an Idempotency-Key it is read as a whole, with the bounds of an array. " +
-                    query_of(bodies::SendForm::lines),
+      .body_lines =
+          "An item of the array form each; the first line may be an object with "
+          "`payloads`, `defaults` or both, which count for the others. With atomic=true "
+          "or an Idempotency-Key it is read as a whole, with the bounds of an array. " +
+          query_of(bodies::SendForm::lines),
       .body_rows = "The first row names the columns: " + member_columns() +
                    ", and variables of the payload. A line in front of it may be the head of "
                    "lines; then payload_ref is a column, too. The answer is as for lines. " +
@@ -373,18 +374,32 @@ std::string trace_answer() {
   };
   return object(
       {need("state",
-            word({"stored", "unstored", "recalled", "expired", "deleted", "cleared", "gone"},
-                 "gone: it is not there, and why is not kept.")),
-       need("message_id", integer("Of the message.")),
+            word({"stored", "unstored", "recalled", "expired", "deleted", "cleared", "gone",
+                  "refused"},
+                 "gone: it is not there, and why is not kept; refused: it was never stored.")),
+       need("message_id", integer("Of the message; 0 of one that was refused.")),
        need("message_idstr", text("The same in decimal digits.")),
-       need("message_seq", integer("Its position in the channel; 0: it was not to be stored.")),
+       need("message_seq", integer("Its position in the channel; 0: it was not to be stored, or "
+                                   "was refused.")),
        need("channel_id", text("As in a message object; the internal id where its sender is not "
                                "known any more and no reader is named.")),
        need("channel_type", channel_type()),
        may("command", integer("It is a command, which has a log of its own.", 1, 1)),
-       need("partition", integer("Where it is kept.")),
-       need("committed_at", integer("When it became durable.")),
-       may("from_uid", text("Only while its row is there, as are the next ones.")),
+       may("partition", integer("Where it is kept. All but one that was refused has this.")),
+       may("committed_at", integer("When it became durable. The same.")),
+       may("reason", integer("Of one that was refused, as in an element of a batch, as are the "
+                             "next ones.")),
+       may("code", text("What can be done about it.")),
+       may("msg", text("The same for people.")),
+       may("retriable", boolean("It may be sent again later.")),
+       may("last_seq", integer("With reason 101: of the log that it was to go to.")),
+       may("refused_at_ms", integer("When it was refused, Unix time in milliseconds; absent when "
+                                    "the results of a job tell of it.")),
+       may("node_id", integer("The node that remembers it; absent when the results of a job have "
+                              "it.")),
+       may("since_ms", integer("All that the node has refused since is remembered.")),
+       may("from_uid", text("Only while its row is there, as are the next ones; also of one that "
+                            "was refused.")),
        may("client_msg_no", text("Of its sender, or generated.")),
        may("timestamp", integer("When it was accepted, which is the one that users see.")),
        may("expires_at", integer("When its time is over.")),
@@ -394,12 +409,13 @@ std::string trace_answer() {
        may("edited_at", integer("When that was.")),
        may("recalled_by", text("Who recalled it, as the caller said.")),
        may("recalled_at", integer("When that was.")),
-       may("batch_id", text("The job that sent it, when the job gave it its client_msg_no.")),
+       may("batch_id", text("The job that sent it, or was refused it, when the job gave it its "
+                            "client_msg_no.")),
        may("index", integer("Of the item of that job.")),
        may("changes", array(change(), "What happened to it, as far as that is kept.")),
        may("changes_complete", bit("0: older changes of its channel are not kept any more.")),
        may("receivers", receivers()),
-       need("pushes", pushes()),
+       may("pushes", pushes()),
        may("webhook",
            object({need("msg_notify", told("msg.notify")), need("msg_offline", told("msg.offline")),
                    may("since_ms", integer("What was told since then is in the list; of what was "
@@ -416,7 +432,8 @@ Operation trace() {
           "By `message_id`, or by `channel_id`, `channel_type` and `client_msg_no`, not "
           "by both. Its content is not told. What is gone is found as long as its "
           "client_msg_no is remembered (api.idempotencyWindow), then without what its "
-          "row had told.",
+          "row had told. One that was refused is found by its client_msg_no: for as long as "
+          "that is remembered (core.refusalRecordKeep), or in the results of its job.",
       .query = {{"message_id", text(""), "The message.", {}},
                 {"channel_id", text(""), "Its channel; the other user for type 1.", R"("group1")"},
                 {"channel_type", channel_type(), "Its type.", "2"},

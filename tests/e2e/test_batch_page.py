@@ -110,7 +110,7 @@ class Examples(unittest.TestCase):
                     self.assertEqual(seen[name], seen["message_id"] % 1024, inner)
                 elif name == "at" or name.endswith(("_at", "timestamp")):
                     self.assertGreater(seen[name], value, inner)
-                elif name == "since_ms":
+                elif name in ("since_ms", "refused_at_ms"):
                     self.assertGreater(seen[name], value, inner)
                 elif name == "complete":
                     # Of the second in which the server began it does not say that it knows all.

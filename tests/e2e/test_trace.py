@@ -6,6 +6,7 @@ import unittest
 
 import test_api_keys
 from harness import GROUP, Server, ServerCase, fresh, item, wait_until
+from test_jobs import Jobs
 from webhook_receiver import Receiver
 
 TRACE = "/message/trace"
@@ -161,6 +162,74 @@ class Moderated(ServerCase):
         sent = self.server.must_batch([item(fresh("g"), "damn it")])[0]
         known = self.server.get(TRACE, {"message_id": sent["message_id"]}).json()
         self.assertEqual(known["moderation"], {"actions": ["mask"], "found_by": ["rude"]})
+
+
+class Refused(ServerCase):
+    """What was never stored: by its number, as long as somebody remembers it."""
+
+    @classmethod
+    def setUpClass(cls):
+        words = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(words.cleanup)
+        path = os.path.join(words.name, "banned.txt")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("casino\n")
+        cls.config = {"moderation.lists": "refuse:" + path}
+        super().setUpClass()
+
+    def trace(self, group, number, **more):
+        return self.server.get(TRACE, {"channel_id": group, "channel_type": GROUP,
+                                       "client_msg_no": number, **more})
+
+    def test_the_verdict_is_told_whichever_way_it_was_sent(self):
+        group = fresh("g")
+        self.server.create_group(group, ["ann", "bob"])
+        results = self.server.batch([item(group, "a casino", from_uid="ann", client_msg_no="n1"),
+                                     item(group, "fine", from_uid="ann", client_msg_no="n2")])
+        self.assertEqual([each["reason"] for each in results.json()], [100, 1])
+        ann = self.client("ann")
+        self.assertEqual(ann.send(group, GROUP, b"my casino", "n3").reason, 100)
+        for number in ("n1", "n3"):
+            known = self.trace(group, number).json()
+            self.assertEqual((known["state"], known["from_uid"], known["client_msg_no"],
+                              known["code"], known["message_seq"]),
+                             ("refused", "ann", number, "denied", 0))
+            self.assertEqual(known["moderation"], {"actions": ["refuse"], "found_by": ["banned"]})
+            self.assertNotIn("casino", str(known))
+            self.assert_error(self.trace(group, number, login_uid="bob"), 404)
+        self.assertEqual(self.trace(group, "n2").json()["state"], "stored")
+        # Together, of which none is sent.
+        together = [item(group, "fine", client_msg_no="n4"),
+                    item(group, "casino", client_msg_no="n5")]
+        answer = self.server.post("/message/sendbatch?atomic=true", together)
+        self.assertNotEqual(answer.status, 200, answer)
+        # The first could have been sent by itself.
+        self.assertEqual([self.trace(group, number).json()["reason"] for number in ("n4", "n5")],
+                         [15, 100])
+
+    def test_a_job_tells_it_after_a_restart_and_memory_does_not(self):
+        group, jobs = fresh("g"), Jobs(self.server)
+        self.server.batch([item(group, "casino", client_msg_no="n1")])
+        job = jobs.make([item(group, "fine"), item(group, "casino")])
+        jobs.wait(job)
+        self.server.restart()
+        self.assert_error(self.trace(group, "n1"), 404)
+        known = self.trace(group, job + "-1").json()
+        self.assertEqual((known["state"], known["reason"], known["batch_id"], known["index"]),
+                         ("refused", 100, job, 1))
+        self.assertEqual(known["moderation"]["found_by"], ["banned"])
+
+
+class NothingRefusedIsRemembered(ServerCase):
+    config = {"core.refusalRecordBytes": "0"}
+
+    def test_nothing_is_known(self):
+        group = fresh("g")
+        self.server.must_post("/channel/info", {"channel_id": group, "channel_type": GROUP,
+                                                "ban": 1})
+        self.assertNotEqual(self.server.batch([item(group, client_msg_no="n")]).status, 200)
+        self.assert_error(self.server.get(TRACE, {
+            "channel_id": group, "channel_type": GROUP, "client_msg_no": "n"}), 404)
 
 
 class Webhook(unittest.TestCase):

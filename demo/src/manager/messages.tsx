@@ -44,6 +44,8 @@ const t = translator({
   'not acknowledged': '未确认',
   'acknowledged {time}': '已确认 {time}',
   'The whole trace': '完整追踪',
+  'Refused because': '拒绝原因',
+  'It was refused and never stored.': '已被拒绝，从未存储。',
   'The trace is not to be had: {why}': '无法获得追踪：{why}',
   'Recall': '撤回',
   'Recall this message?': '撤回这条消息？',
@@ -79,6 +81,10 @@ interface Trace {
               acknowledged_at_ms?: number }[];
   };
   webhook?: { msg_notify: string; msg_offline: string };
+  reason?: number;
+  msg?: string;
+  refused_at_ms?: number;
+  moderation?: { found_by: string[] };
 }
 
 interface Wanted {
@@ -185,6 +191,10 @@ function TraceView(props: { trace: Trace }) {
       <h2>{t('What became of it')}</h2>
       <Facts rows={[
         [t('State'), <Tag key="state" kind={trace.state === 'stored' ? 'good' : 'warn'}>{trace.state}</Tag>],
+        ...(trace.state !== 'refused' ? [] : [
+          [t('Refused because'), `${trace.msg ?? ''} (${trace.reason ?? 0})${
+            trace.moderation === undefined ? '' : `: ${trace.moderation.found_by.join(', ')}`}`],
+        ] as [string, string][]),
         [t('Durable since'), trace.committed_at ? time(trace.committed_at) : t('none')],
         [t('Edited'), trace.edit_version
           ? t('version {version}, {time}', { version: trace.edit_version, time: time(trace.edited_at ?? 0) })
@@ -239,7 +249,8 @@ function MessageView(props: { wanted: Wanted }) {
   const channel = message?.channel_id ?? (trace === null ? '' : storedId(trace));
   const type = message?.channel_type ?? trace?.channel_type ?? 0;
   const sender = message?.from_uid ?? trace?.from_uid;
-  const at = message?.timestamp ?? trace?.timestamp;
+  const at = message?.timestamp ?? trace?.timestamp
+    ?? (trace?.refused_at_ms === undefined ? undefined : trace.refused_at_ms / 1000);
   const changed = (text: string) => {
     setNotice(text);
     found.reload();
@@ -257,7 +268,8 @@ function MessageView(props: { wanted: Wanted }) {
           [t('Sent'), at ? time(at) : t('none')],
         ]} />
         <h2 class="under">{t('Content')}</h2>
-        {message === null ? <p class="hint">{t('Its content is not there any more.')}</p>
+        {message === null ? <p class="hint">{trace?.state === 'refused'
+          ? t('It was refused and never stored.') : t('Its content is not there any more.')}</p>
           : <pre tabIndex={0} aria-label={t('Content')}>{payloadText(message.payload)}</pre>}
         {message !== null && (
           <div class="row">
