@@ -65,6 +65,21 @@ def moderation_mask(server):
         raise Fails("stored is %r" % found)
 
 
+@clause("jindou.trace.refused", MODERATION,
+        "GET /message/trace tells why a message was refused, by its channel and client_msg_no.")
+def trace_refused(server):
+    channel, sender = fresh("group"), fresh("sender")
+    server.deny(channel, sender)
+    server.batch([item(channel, from_uid=sender, client_msg_no="n")])
+    answer = server.get("/message/trace", channel_id=channel, channel_type=GROUP,
+                        client_msg_no="n")
+    offered(answer.status not in (404, 405, 501), "GET /message/trace knows nothing of it", answer)
+    found = answer.require_status(200).json()
+    answer.require([found.get(name) for name in ("state", "message_seq", "reason", "code",
+                                                 "from_uid")]
+                   == ["refused", 0, 4, "denied", sender], "it does not say that and why")
+
+
 @clause("jindou.moderation.dry-run", MODERATION, "A dry run says what moderation would do.")
 def moderation_dry_run(server):
     _, payload = words_of(server, "refused_word", "a word of a list with refuse: --refused-word")

@@ -248,6 +248,26 @@ def told(server):
                        "the two jobs are not there, the newest first")
 
 
+@clause("jindou.job.receivers", PAGE,
+        "A job tells of how many messages it is counted whom they have reached, and how many of "
+        "their receivers were pushed to or find it when they come.")
+def job_receivers(server):
+    channel, sender = fresh("group"), fresh("sender")
+    server.setup("/channel", {"channel_id": channel, "channel_type": GROUP,
+                              "subscribers": [sender, fresh("user"), fresh("user")]})
+    items = [item(channel, str(n), from_uid=sender) for n in range(3)]
+    with deleted(server, begin(server, items)) as job:
+        found = until(server, job)
+        offered("fanned_out" in found, "fanned_out is not among its counts")
+        deadline = time.monotonic() + server.patience
+        while found.get("fanned_out") != 3 and time.monotonic() < deadline:
+            time.sleep(0.02)
+            found = look(server, job)
+        told = [found.get(name) for name in ("fanned_out", "pushed_online", "left_offline")]
+        if told != [3, 0, 6]:
+            raise Fails("fanned_out, pushed_online, left_offline are %r, not 3, 0, 6" % told)
+
+
 @clause("jindou.job.results", PAGE,
         "GET /jobs/{id}/results has a line for each item, what a batch is answered, of one status "
         "and from one index on if asked for, and a last one with done and their number.")
