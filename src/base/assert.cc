@@ -13,6 +13,12 @@ std::atomic<AssertionWriter> assertion_writer{nullptr};
 
 }  // namespace
 
+#ifdef NDEBUG
+std::atomic<bool> SlowAssertions::on_{false};
+#else
+std::atomic<bool> SlowAssertions::on_{true};
+#endif
+
 void set_assertion_writer(AssertionWriter writer) { assertion_writer.store(writer); }
 
 void assertion_failed(const char* condition, const char* file, int line) {

@@ -1,5 +1,6 @@
 #include "partition/simulation/simulation.h"
 
+#include "base/assert.h"
 #include "partition/simulation/world.h"
 
 namespace jindou::partition::simulation {
@@ -73,6 +74,8 @@ void Summary::add(const Summary& other) {
 }
 
 Summary run_simulation(std::uint64_t seed, int steps, const Surroundings& surroundings) {
+  // What a store loses or a node does wrong is for the models to find.
+  const SlowAssertions slow(!surroundings.lost && !surroundings.fault);
   World world(seed, surroundings);
   return world.run(steps);
 }

@@ -15,7 +15,7 @@ namespace jindou::partition::simulation {
 // its id and payload at the seq it was given; seqs are dense; one idempotency key has one message;
 // a repeat answers the first result; ids are unique; effects come in seq order and only after
 // commits; jobs come to their end, with results that are so, and nothing is recalled or edited
-// twice.
+// twice. JD_ASSERT_SLOW is on meanwhile, in every build, unless the surroundings are at fault.
 Summary run_simulation(std::uint64_t seed, int steps, const Surroundings& surroundings);
 
 // The kinds of rows that commands write.
