@@ -146,6 +146,36 @@ bool addressed_by_log(const Message& message, const ChannelKey& log) {
   return message.flags.sync_once ? command_log_of(message.channel) == log : message.channel == log;
 }
 
+// Whether what was encoded says what it was made of: what the core has acknowledged is what readers
+// and the next start find.
+bool reads_back(std::string_view bytes, const PartitionState& state) {
+  const auto read = decode_partition_state(bytes);
+  return read && read->position == state.position && read->id_bound == state.id_bound &&
+         read->stamped_to_ns == state.stamped_to_ns;
+}
+
+bool same_content(const MessageContent& a, const MessageContent& b) {
+  return a.from_uid == b.from_uid && a.client_msg_no == b.client_msg_no && a.topic == b.topic &&
+         a.stream_no == b.stream_no && a.subscribers == b.subscribers && a.payload == b.payload &&
+         a.expire == b.expire && a.setting == b.setting && a.flags == b.flags &&
+         a.sender_conversation == b.sender_conversation;
+}
+
+// As far as it is stored.
+bool same_moderation(const ModerationPtr& a, const ModerationPtr& b) {
+  if (a == nullptr || b == nullptr) return a == b;
+  return a->masked == b->masked && a->replaced == b->replaced && a->flagged == b->flagged &&
+         a->found_by == b->found_by;
+}
+
+bool reads_back(std::string_view bytes, const Message& message, const ChannelKey& log) {
+  const auto read = decode_message(bytes, log, message.seq);
+  return read && same_content(*read, message) && read->id == message.id &&
+         read->channel == message.channel && read->timestamp == message.timestamp &&
+         read->timestamp_ns == message.timestamp_ns && read->revision == message.revision &&
+         same_moderation(read->moderation, message.moderation);
+}
+
 }  // namespace
 
 ChannelKey command_log_of(const ChannelKey& channel) {
@@ -162,6 +192,7 @@ std::string encode(const PartitionState& state) {
   append_varint(out, state.position);
   append_varint(out, state.id_bound);
   append_varint(out, static_cast<std::uint64_t>(state.stamped_to_ns));
+  JD_ASSERT_SLOW(reads_back(out, state));
   return out;
 }
 
@@ -328,6 +359,8 @@ Result<ClientNumber> decode_client_number(std::string_view bytes) {
 }
 
 void CommitRecordBuilder::add(const CommitEntry& entry, std::int64_t timestamp) {
+  // Else the difference that is stored is none.
+  JD_ASSERT(count_ == 0 || entry.counter > previous_counter_);
   if (count_ == 0) {
     first_counter_ = entry.counter;
     previous_counter_ = entry.counter;
@@ -366,6 +399,7 @@ std::string CommitRecordBuilder::before_entries() const {
   std::string out(1, kCommitFormat);
   append_varint(out, static_cast<std::uint64_t>(timestamp_));
   append_varint(out, count_);
+  JD_ASSERT_SLOW(reads_back(out + body_));
   return out;
 }
 
@@ -379,6 +413,15 @@ std::string CommitRecordBuilder::take() {
 void CommitRecordBuilder::clear() {
   body_.clear();
   count_ = 0;
+}
+
+bool CommitRecordBuilder::reads_back(std::string_view bytes) const {
+  const auto read = decode_commit_record(bytes, first_counter_);
+  if (!read || read->entries.size() != count_) return false;
+  return count_ == 0 ||
+         (read->timestamp == timestamp_ && read->entries.front().counter == first_counter_ &&
+          read->entries.back().counter == previous_counter_ &&
+          read->entries.back().log == previous_log_);
 }
 
 Result<CommitRecord> decode_commit_record(std::string_view bytes, std::uint64_t first_counter) {
@@ -845,6 +888,7 @@ void encode_before_payload(std::string& out, const Message& message, const Chann
   append_varint(out, message.timestamp_ns);
   if (message.revision) append_revision(out, *message.revision);
   if (message.moderation) append_moderation(out, *message.moderation);
+  JD_ASSERT_SLOW(reads_back(out + std::string(message.payload), message, log));
 }
 
 std::optional<GapRecord> gap_of(const Message& message) {

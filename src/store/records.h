@@ -263,6 +263,7 @@ class CommitRecordBuilder {
   bool empty() const { return count_ == 0; }
   std::uint64_t first_counter() const { return first_counter_; }
   std::size_t bytes() const { return body_.size(); }
+  // Counters rise.
   void add(const CommitEntry& entry, std::int64_t timestamp);
   // The encoded record; the builder is empty afterwards.
   std::string take();
@@ -285,6 +286,9 @@ class CommitRecordBuilder {
   void cut(const Mark& mark);
 
  private:
+  // Whether the record holds as many entries as were added, up to the last one.
+  bool reads_back(std::string_view bytes) const;
+
   std::string body_;
   std::uint64_t count_ = 0;
   std::uint64_t first_counter_ = 0;

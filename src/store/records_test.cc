@@ -360,6 +360,27 @@ TEST(CommitRecord, TellsMessagesFromChanges) {
   }
 }
 
+// Readers find entries by their counters, in records by their first ones.
+TEST(CommitRecordDeathTest, CountersRise) {
+  CommitRecordBuilder builder;
+  const ChannelKey log("g", ChannelType::group);
+  builder.add({10, log, 7, {1, 2}, 3, true}, 300);
+  const CommitRecordBuilder::Mark mark = builder.mark();
+  EXPECT_DEATH(builder.add({10, log, 8, {1, 3}, 3, true}, 300), "counter > previous");
+  EXPECT_DEATH(builder.add({9, log, 8, {1, 3}, 3, true}, 300), "counter > previous");
+  // What is taken back is not counted.
+  builder.add({12, log, 8, {1, 3}, 3, true}, 300);
+  builder.cut(mark);
+  builder.add({11, log, 8, {1, 3}, 3, true}, 300);
+  const auto record = decode_commit_record(builder.take(), 10);
+  ASSERT_TRUE(record.has_value());
+  ASSERT_EQ(record->entries.size(), 2U);
+  EXPECT_EQ(record->entries[1].counter, 11U);
+  // Nor is what is in another record.
+  builder.add({5, log, 9, {1, 4}, 3, true}, 300);
+  EXPECT_EQ(builder.first_counter(), 5U);
+}
+
 TEST(CommitRecord, OfFormat2HasChangesWithoutNumbers) {
   // Two changes: bits, counter, log, seq; bits, counter, seq.
   const std::string bytes = {2, '\xac', 2, 2, 4, 0, 2, 1, 'g', 5, 10, 1, 6};
