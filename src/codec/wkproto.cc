@@ -177,6 +177,48 @@ void put_seq(std::string& out, std::uint64_t seq, std::uint8_t version) {
   }
 }
 
+// What a client of the version finds in frames of the server: what its layout leaves out is as if
+// it had not been there.
+ConnAck as_told(ConnAck ack, std::uint8_t version) {
+  const bool tells_version = version >= 4;
+  ack.server_version = tells_version ? version : std::uint8_t{0};
+  if (!tells_version) ack.node_id = 0;
+  return ack;
+}
+
+std::uint64_t seq_as_told(std::uint64_t seq, std::uint8_t version) {
+  return version >= kVersionWideSeq ? seq : static_cast<std::uint32_t>(seq);
+}
+
+SendAck as_told(SendAck ack, std::uint8_t version) {
+  ack.flags = static_cast<std::uint8_t>(ack.flags & 0x0f);
+  ack.message_seq = seq_as_told(ack.message_seq, version);
+  if (version < kVersionWideSeq) ack.client_msg_no = {};
+  return ack;
+}
+
+Recv as_told(Recv recv, std::uint8_t version) {
+  recv.flags = static_cast<std::uint8_t>(recv.flags & 0x0f);
+  recv.setting = recv_setting(recv.setting, version);
+  if (version < 3) recv.expire = 0;
+  recv.message_seq = seq_as_told(recv.message_seq, version);
+  if ((recv.setting & kSettingTopic) == 0) recv.topic = {};
+  return recv;
+}
+
+// Whether that is one whole frame, in which a client of the version finds what was to be told.
+bool reads_back(std::string_view bytes, const Frame& told, std::uint8_t version) {
+  const ParseOutcome outcome = parse_frame(bytes);
+  if (outcome.state != ParseOutcome::State::frame) return false;
+  if (outcome.frame.consumed != bytes.size()) return false;
+  const auto read = decode_frame(outcome.frame, version);
+  return read && *read == told;
+}
+
+std::string_view frame_at(const std::string& out, std::size_t begin) {
+  return std::string_view(out).substr(begin);
+}
+
 }  // namespace
 
 Result<Connect> decode_connect(const RawFrame& frame) {
@@ -357,6 +399,7 @@ Result<void> encode(std::string& out, const ConnAck& frame, std::uint8_t version
   const bool tells_version = version >= 4;
   JD_TRY(const auto bytes,
          body_bytes(8 + 1 + (tells_version ? 1 + 8 : 0), {frame.server_key, frame.salt}));
+  const std::size_t begin = out.size();
   append_frame_header(out, FrameType::connack, tells_version ? kConnAckHasVersion : 0, bytes);
   if (tells_version) append_be(out, version);
   append_be(out, static_cast<std::uint64_t>(frame.time_diff));
@@ -364,6 +407,7 @@ Result<void> encode(std::string& out, const ConnAck& frame, std::uint8_t version
   put_str(out, frame.server_key);
   put_str(out, frame.salt);
   if (tells_version) append_be(out, frame.node_id);
+  JD_ASSERT_SLOW(reads_back(frame_at(out, begin), as_told(frame, version), version));
   return {};
 }
 
@@ -400,12 +444,14 @@ Result<void> encode(std::string& out, const SendAck& frame, std::uint8_t version
   if (with_number) {
     JD_TRY(bytes, body_bytes(fixed, {frame.client_msg_no}));
   }
+  const std::size_t begin = out.size();
   append_frame_header(out, FrameType::sendack, frame.flags, bytes);
   append_be(out, raw(frame.message_id));
   append_be(out, frame.client_seq);
   put_seq(out, frame.message_seq, version);
   append_be(out, raw(frame.reason));
   if (with_number) put_str(out, frame.client_msg_no);
+  JD_ASSERT_SLOW(reads_back(frame_at(out, begin), as_told(frame, version), version));
   return {};
 }
 
@@ -418,6 +464,7 @@ Result<void> encode(std::string& out, const Recv& frame, std::uint8_t version) {
                     {frame.msg_key, frame.from_uid, frame.channel_id, frame.client_msg_no,
                      with_topic ? frame.topic : std::string_view()},
                     frame.payload));
+  const std::size_t begin = out.size();
   append_frame_header(out, FrameType::recv, frame.flags, most - (with_topic ? 0U : 2U));
   append_be(out, setting);
   put_str(out, frame.msg_key);
@@ -431,6 +478,7 @@ Result<void> encode(std::string& out, const Recv& frame, std::uint8_t version) {
   append_be(out, static_cast<std::uint32_t>(frame.timestamp));
   if (with_topic) put_str(out, frame.topic);
   out.append(frame.payload);
+  JD_ASSERT_SLOW(reads_back(frame_at(out, begin), as_told(frame, version), version));
   return {};
 }
 
@@ -446,9 +494,11 @@ void encode(std::string& out, Pong) { out.push_back(static_cast<char>(raw(FrameT
 
 Result<void> encode(std::string& out, const Disconnect& frame) {
   JD_TRY(const auto bytes, body_bytes(1, {frame.text}));
+  const std::size_t begin = out.size();
   append_frame_header(out, FrameType::disconnect, 0, bytes);
   append_be(out, raw(frame.reason));
   put_str(out, frame.text);
+  JD_ASSERT_SLOW(reads_back(frame_at(out, begin), frame, kVersionUsual));
   return {};
 }
 
@@ -466,22 +516,26 @@ Result<void> encode(std::string& out, const Sub& frame) {
 
 Result<void> encode(std::string& out, const SubAck& frame) {
   JD_TRY(const auto bytes, body_bytes(1 + 1 + 1, {frame.sub_no, frame.channel_id}));
+  const std::size_t begin = out.size();
   append_frame_header(out, FrameType::suback, 0, bytes);
   put_str(out, frame.sub_no);
   put_str(out, frame.channel_id);
   append_be(out, raw(frame.channel_type));
   append_be(out, static_cast<std::uint8_t>(frame.action));
   append_be(out, raw(frame.reason));
+  JD_ASSERT_SLOW(reads_back(frame_at(out, begin), frame, kVersionUsual));
   return {};
 }
 
 Result<void> encode(std::string& out, const Event& frame) {
   JD_TRY(const auto bytes, body_bytes(8, {frame.id, frame.type}, frame.data));
+  const std::size_t begin = out.size();
   append_frame_header(out, FrameType::event, 0, bytes);
   put_str(out, frame.id);
   put_str(out, frame.type);
   append_be(out, static_cast<std::uint64_t>(frame.timestamp));
   out.append(frame.data);
+  JD_ASSERT_SLOW(reads_back(frame_at(out, begin), frame, kVersionUsual));
   return {};
 }
 

@@ -400,6 +400,15 @@ Result<void> check_crypto() {
 namespace {
 // The half of message_seq that versions before 6 do not have.
 constexpr std::size_t kSeqCut = 4;
+
+// Whether that is one whole RECV for a client of the version, with so many bytes of payload.
+bool reads_as_recv(std::string_view bytes, std::uint8_t version, std::size_t payload_bytes) {
+  const ParseOutcome outcome = parse_frame(bytes);
+  if (outcome.state != ParseOutcome::State::frame) return false;
+  if (outcome.frame.type != FrameType::recv || outcome.frame.consumed != bytes.size()) return false;
+  const auto recv = decode_recv(outcome.frame, version);
+  return recv && recv->payload.size() == payload_bytes;
+}
 }  // namespace
 
 Result<RecvTemplate> RecvTemplate::make(const Recv& plain) {
@@ -465,12 +474,14 @@ std::size_t RecvTemplate::body_bytes(std::uint8_t version) const {
 
 void RecvTemplate::append_plain_to(std::string& out, std::uint8_t version,
                                    Receiver receiver) const {
+  const std::size_t begin = out.size();
   append_frame_header(out, FrameType::recv, flags_for(receiver),
                       1 + 2 + fields_bytes(version) + plain_bytes_);
   out.push_back(static_cast<char>(recv_setting(setting_, version)));
   append_be(out, std::uint16_t{0});
   append_fields(out, version);
   out.append(padded_, 0, plain_bytes_);
+  JD_ASSERT_SLOW(reads_as_recv(std::string_view(out).substr(begin), version, plain_bytes_));
 }
 
 std::size_t RecvTemplate::frame_bytes(std::uint8_t version) const {
@@ -483,6 +494,7 @@ std::size_t RecvTemplate::frame_bytes(std::uint8_t version) const {
 void RecvTemplate::append_to(std::string& out, const SessionCipher& cipher, std::uint8_t version,
                              Receiver receiver) const {
   ThreadState& state = thread_state();
+  const std::size_t begin = out.size();
   append_frame_header(out, FrameType::recv, flags_for(receiver), body_bytes(version));
   out.push_back(static_cast<char>(recv_setting(setting_, version)));
   append_be(out, static_cast<std::uint16_t>(MsgKey{}.size()));
@@ -498,6 +510,9 @@ void RecvTemplate::append_to(std::string& out, const SessionCipher& cipher, std:
   state.sign.append(out, payload_at, payload_size);
   sign(state, cipher, out.data() + key_at);
   state.trim();
+  // Else the client takes the next frame for the rest of this one.
+  JD_ASSERT(out.size() - begin == frame_bytes(version));
+  JD_ASSERT_SLOW(reads_as_recv(std::string_view(out).substr(begin), version, payload_size));
 }
 
 Recv recv_fields(const Message& message, std::string_view from_uid, std::string_view channel_id,

@@ -7,6 +7,7 @@
 #include <random>
 #include <vector>
 
+#include "base/assert.h"
 #include "codec/wkproto_vectors.h"
 
 namespace jindou::codec {
@@ -378,6 +379,44 @@ TEST(WkprotoEncode, MasksTheSettingOfRecvByVersion) {
     expected.setting = version == 5 ? 0xaa : 0xa8;
     EXPECT_TRUE(*decoded == expected);
   }
+}
+
+// What is encoded is decoded again: behind other frames, too, and for each version.
+TEST(WkprotoEncode, ReadsItsFramesBackBehindOthers) {
+  const SlowAssertions on(true);
+  Recv message = recv(0x0f, 0xff, "", "g1", ChannelType::group, "m", 1, 7, 1, "X");
+  message.expire = 60;
+  message.topic = "t";
+  message.message_seq = (std::uint64_t{1} << 32) + 9;
+  SendAck ack;
+  ack.flags = 0xff;
+  ack.message_seq = message.message_seq;
+  ack.client_msg_no = "c1";
+  ConnAck connected;
+  connected.node_id = 3;
+  for (std::uint8_t version = 1; version <= kVersionMax; ++version) {
+    std::string out;
+    EXPECT_TRUE(encode(out, connected, version).has_value());
+    EXPECT_TRUE(encode(out, ack, version).has_value());
+    EXPECT_TRUE(encode(out, message, version).has_value());
+    EXPECT_TRUE(encode(out, Disconnect{Reason::ban, "gone"}).has_value());
+    EXPECT_TRUE(encode(out, SubAck{}).has_value());
+    EXPECT_TRUE(encode(out, Event{"1", "a", -1, "{}"}).has_value());
+    std::size_t frames = 0;
+    for (std::string_view rest = out; !rest.empty(); ++frames) {
+      const auto outcome = parse_frame(rest);
+      ASSERT_EQ(outcome.state, ParseOutcome::State::frame);
+      ASSERT_TRUE(decode_frame(outcome.frame, version).has_value());
+      rest.remove_prefix(outcome.frame.consumed);
+    }
+    EXPECT_EQ(frames, 6U);
+  }
+}
+
+TEST(WkprotoEncodeDeathTest, AFrameHasALengthThatItsHeaderCanTell) {
+  std::string out;
+  EXPECT_DEATH(append_frame_header(out, FrameType::recv, 0, 0), "remaining > 0");
+  EXPECT_DEATH(append_frame_header(out, FrameType::recv, 0, std::size_t{1} << 28), "remaining <");
 }
 
 TEST(WkprotoEncode, RefusesWhatTheWireCannotCarryAndAppendsNothing) {
