@@ -4,6 +4,7 @@
 #include <map>
 #include <utility>
 
+#include "base/assert.h"
 #include "partition/addressing.h"
 #include "store/keys.h"
 
@@ -72,6 +73,7 @@ void MessageLog::skip_to(CachedChannel& log, std::uint64_t last, Txn& txn) {
   ChannelCache::remember(log, txn);
   store::GapRecord skipped;
   skipped.seqs = last - log.last_seq;
+  txn.note_seqs(log.key, log.last_seq + 1, last);
   log.last_seq = last;
   txn.put(store::gap_key(partition_, log.key, static_cast<MessageSeq>(last)),
           store::encode(skipped));
@@ -82,7 +84,12 @@ void MessageLog::skip_to(CachedChannel& log, std::uint64_t last, Txn& txn) {
 MessageSeq MessageLog::next_seq(CachedChannel& log, Txn& txn) {
   skip_to(log, seq_floor_, txn);
   ChannelCache::remember(log, txn);
-  return static_cast<MessageSeq>(++log.last_seq);
+  const std::uint64_t seq = ++log.last_seq;
+  // Else nobody would ever see the message.
+  JD_ASSERT(seq > log.record.cleared_to);
+  JD_ASSERT(seq > seq_floor_);
+  txn.note_seqs(log.key, seq, seq);
+  return static_cast<MessageSeq>(seq);
 }
 
 void MessageLog::put_row(const Message& message, const ChannelKey& log, Txn& txn) {

@@ -57,9 +57,10 @@ Result<void> Partition::load() {
   JD_RETURN_IF_ERROR(modules_.open(state, *txn));
   deps_.horizon.reset(id_, state.stamped_to_ns);
   position_ = state.position;
+  commits_built_ = 0;
+  ids_built_ = state.id_bound;
   txn_ = std::move(txn);
-  flight_ = std::make_shared<Flight>();
-  flight_->durable = position_;
+  flight_ = std::make_shared<Flight>(position_, ids_built_);
   return {};
 }
 
@@ -480,6 +481,16 @@ void Partition::hand_over() {
   tidy();
 }
 
+CommitMark Partition::mark_commit() {
+  CommitMark mark;
+  mark.number = ++commits_built_;
+  mark.position = position_;
+  mark.ids_from = ids_built_;
+  mark.ids_to = ids_built_ = modules_.ids.last();
+  mark.id_bound = modules_.ids.bound();
+  return mark;
+}
+
 store::Commit Partition::build_commit() {
   modules_.conversations.write(*txn_);
   const std::shared_ptr<Txn> txn = std::move(txn_);
@@ -489,36 +500,44 @@ store::Commit Partition::build_commit() {
   commit.expected_position = position_;
   commit.messages = txn->messages();
   commit.id_bound = modules_.ids.bound();
+  JD_ASSERT(txn->entries_are_within(ids_built_, modules_.ids.last()));
   txn->write_record(
       [this](std::uint64_t first_counter) { return store::commit_record_key(id_, first_counter); });
   if (txn->writes()) {
     ++position_;
+    // What its rows were told.
+    JD_ASSERT(position_ == txn->position());
     txn->put(store::partition_state_key(id_), store::encode(state()));
     modules_.stamps.announce();
   }
   txn_ = std::make_unique<Txn>(position_ + 1, txn->next_likely());
   commit.batch = txn->take_batch();
   flight_->commits.fetch_add(1, std::memory_order_relaxed);
-  const std::uint64_t position = position_;
   AppliedRows rows;
   if (txn->has_remembered_rows()) rows = read_applied_rows(commit.batch);
-  commit.done = [txn, flight = flight_, position, wake = wake_, id = id_, rows = std::move(rows),
-                 &inboxes = deps_.inboxes, &accounts = deps_.accounts, jobs = deps_.changed_jobs,
-                 &sink = deps_.effects, &horizon = deps_.horizon](const Result<void>& committed) {
+  commit.done = [txn, flight = flight_, mark = mark_commit(), wake = wake_, id = id_,
+                 rows = std::move(rows), &inboxes = deps_.inboxes, &accounts = deps_.accounts,
+                 jobs = deps_.changed_jobs, &sink = deps_.effects,
+                 &horizon = deps_.horizon](const Result<void>& committed) {
+    // Behind one that failed without a certain outcome others may hold all the same.
+    if (committed && !flight->failed.load(std::memory_order_acquire)) {
+      txn->pass(mark, flight->order);
+    }
     horizon.finish(id);
     // Of one that failed nothing can be read, or everything is forgotten when the store is open
     // again.
     if (committed) follow(rows, inboxes, accounts, jobs);
     txn->release(committed, sink);
     if (committed) {
-      flight->durable.store(position, std::memory_order_release);
+      flight->durable.store(mark.position, std::memory_order_release);
     } else {
       if (committed.error().code() == Errc::not_owner) {
         flight->lost.store(true, std::memory_order_release);
       }
       flight->failed.store(true, std::memory_order_release);
     }
-    flight->commits.fetch_sub(1, std::memory_order_release);
+    // It is told once.
+    JD_ASSERT(flight->commits.fetch_sub(1, std::memory_order_release) > 0);
     wake();
   };
   return commit;

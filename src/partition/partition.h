@@ -22,6 +22,7 @@
 #include "partition/flight.h"
 #include "partition/modules.h"
 #include "partition/partition_deps.h"
+#include "partition/release_order.h"
 #include "partition/txn.h"
 #include "runtime/thread_owner.h"
 #include "store/partition_reader.h"
@@ -110,6 +111,8 @@ class Partition {
   void hand_over();
   // Closes it; the next one begins.
   store::Commit build_commit();
+  // What the commit that is being built says of itself; the next one goes on behind it.
+  CommitMark mark_commit();
   // What can be tidied between commands when a commit was handed over.
   void tidy();
   // The same, if anything is gathered, in the middle of a part.
@@ -172,6 +175,9 @@ class Partition {
   bool draining_ = false;
   std::uint64_t opening_ = 0;   // of the log
   std::uint64_t position_ = 0;  // of the last commit built
+  // Since the partition was read.
+  std::uint64_t commits_built_ = 0;
+  std::uint64_t ids_built_ = 0;  // the last one that they, or commits before, gave out
   std::unique_ptr<Txn> txn_;
   std::shared_ptr<Flight> flight_;  // shared with the log
 

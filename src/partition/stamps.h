@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "base/assert.h"
 #include "base/result.h"
 #include "partition/state_lines.h"
 #include "partition/time_commands.h"
@@ -28,6 +29,7 @@ class Stamps {
   std::int64_t upcoming_ns() const { return std::max(horizon_.now_ns(), last_ns_ + 1); }
   // One that is taken back was shown to nobody.
   void take(std::int64_t stamp_ns, Txn& txn) {
+    JD_ASSERT(stamp_ns > last_ns_);
     txn.undo([this, before = last_ns_] { last_ns_ = before; });
     last_ns_ = stamp_ns;
   }

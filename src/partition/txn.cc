@@ -79,6 +79,7 @@ Txn::SavePoint Txn::save() {
   point.admissions_ = admissions_.size();
   point.expected_bytes_ = expected_bytes_;
   point.undo_ = undo_.size();
+  point.seqs_ = seqs_.size();
   point.messages_ = messages_;
   point.needs_state_ = needs_state_;
   point.record_ = record_.mark();
@@ -93,6 +94,7 @@ void Txn::roll_back(const SavePoint& point) {
   effects_->effects.resize(point.effects_);
   changes_.resize(point.changes_);
   admissions_.resize(point.admissions_);
+  seqs_.resize(point.seqs_);
   expected_bytes_ = point.expected_bytes_;
   messages_ = point.messages_;
   needs_state_ = point.needs_state_;

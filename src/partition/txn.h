@@ -18,6 +18,7 @@
 
 #include "base/result.h"
 #include "partition/effects.h"
+#include "partition/release_order.h"
 #include "partition/send_batch.h"
 #include "store/records.h"
 
@@ -67,11 +68,23 @@ class Txn {
 
   // A message that got an id, for the commit record. `timestamp`: seconds.
   void add_entry(const store::CommitEntry& entry, std::int64_t timestamp);
+  // Whether the counters of all entries are behind `after`, up to `to`.
+  bool entries_are_within(std::uint64_t after, std::uint64_t to) const {
+    return record_.empty() || (record_.first_counter() > after && record_.last_counter() <= to);
+  }
+  // Seqs that the commit gives out, or passes over: for ReleaseOrder, where that is asserted.
+  void note_seqs(const ChannelKey& log, std::uint64_t first, std::uint64_t last) {
+    if (SlowAssertions::on()) seqs_.push_back({log, first, last});
+  }
   void count_message() { ++messages_; }
   std::uint32_t messages() const { return messages_; }
   // Handed on when the commit is durable.
   void add_effect(CommitEffect effect);
   std::size_t effects() const { return effects_->effects.size(); }
+  // Asserts that it is what `order` expects next. When it is durable, before release().
+  void pass(const CommitMark& mark, ReleaseOrder& order) const {
+    order.pass(mark, seqs_, effects_->effects);
+  }
   // Kept until the effects are handed to their receivers; null: nothing is.
   void add_admission(std::shared_ptr<void> admission) {
     if (admission) admissions_.push_back(std::move(admission));
@@ -105,6 +118,7 @@ class Txn {
     std::size_t admissions_ = 0;
     std::size_t expected_bytes_ = 0;
     std::size_t undo_ = 0;
+    std::size_t seqs_ = 0;
     std::uint32_t messages_ = 0;
     bool needs_state_ = false;
     store::CommitRecordBuilder::Mark record_;
@@ -151,6 +165,7 @@ class Txn {
   std::vector<Part> parts_;
   std::vector<ChangeDone> changes_;
   std::vector<std::shared_ptr<void>> admissions_;
+  std::vector<SeqRun> seqs_;
   std::size_t expected_bytes_ = 0;
   std::uint32_t messages_ = 0;
   bool needs_state_ = false;

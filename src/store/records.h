@@ -262,6 +262,7 @@ class CommitRecordBuilder {
  public:
   bool empty() const { return count_ == 0; }
   std::uint64_t first_counter() const { return first_counter_; }
+  std::uint64_t last_counter() const { return previous_counter_; }  // of one that is not empty
   std::size_t bytes() const { return body_.size(); }
   // Counters rise.
   void add(const CommitEntry& entry, std::int64_t timestamp);
