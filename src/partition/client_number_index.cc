@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/assert.h"
 #include "store/index_progress.h"
 #include "store/keys.h"
 
@@ -35,6 +36,8 @@ Result<void> ClientNumberIndex::open() {
   filter_complete_ = false;
   filter_cursor_ = store::first_client_number(partition_);
   recent_last_counter_ = indexed_to;
+  inserted_to_ = 0;
+  frozen_last_counter_ = indexed_to;
   // The record that holds `indexed_to` may start before it.
   const std::string prefix = store::commit_record_prefix(partition_);
   std::string lower = store::commit_record_key(partition_, indexed_to + 1);
@@ -86,17 +89,22 @@ Result<std::optional<store::ClientNumber>> ClientNumberIndex::find(
 
 void ClientNumberIndex::insert(const store::Fingerprint& fingerprint,
                                const store::ClientNumber& number, Txn& txn) {
+  // What is loaded says how far the table has got by the last of them.
+  JD_ASSERT(number.counter > inserted_to_);
   if (txn.undoable()) {
     // Between commands a generation may be frozen, but never before a command is kept or taken
     // back.
     const auto known = recent_.find(fingerprint);
     auto before = known != recent_.end() ? std::optional(known->second) : std::nullopt;
-    txn.undo([this, fingerprint, before, last_counter = recent_last_counter_] {
+    txn.undo([this, fingerprint, before, last_counter = recent_last_counter_,
+              inserted_to = inserted_to_] {
       recent_.erase(fingerprint);
       if (before) recent_.emplace(fingerprint, *before);
       recent_last_counter_ = last_counter;
+      inserted_to_ = inserted_to;
     });
   }
+  inserted_to_ = number.counter;
   add(fingerprint, number);
 }
 
@@ -118,6 +126,8 @@ void ClientNumberIndex::advance(std::uint64_t evaluated, std::uint64_t durable) 
   if (!frozen_ && recent_.size() >= generation_entries_) {
     frozen_ = std::make_shared<const Generation>(std::move(recent_));
     recent_ = Generation();
+    // The table never gets less far.
+    JD_ASSERT_SLOW(recent_last_counter_ >= frozen_last_counter_);
     frozen_last_counter_ = recent_last_counter_;
     frozen_position_ = evaluated;
     // Before the first of them can leave for the table.

@@ -45,7 +45,7 @@ class ClientNumberIndex {
   // Empty when the number was never used. Errors: storage. May read the disk.
   Result<std::optional<store::ClientNumber>> find(const store::Fingerprint& fingerprint) const;
 
-  // Of a message in the commit.
+  // Of a message in the commit. Counters rise.
   void insert(const store::Fingerprint& fingerprint, const store::ClientNumber& number, Txn& txn);
 
   // Continues the filter's way through the table. Freezes a full generation and, once everything in
@@ -73,6 +73,7 @@ class ClientNumberIndex {
 
   Generation recent_;
   std::uint64_t recent_last_counter_ = 0;
+  std::uint64_t inserted_to_ = 0;  // the counter that came last since open()
   // Null, or waiting for durability, or being loaded; then the loader's thread reads it too.
   std::shared_ptr<const Generation> frozen_;
   std::uint64_t frozen_last_counter_ = 0;
