@@ -6,12 +6,18 @@
 #include <memory>
 #include <utility>
 
+#include "base/assert.h"
+
 namespace jindou {
 
 // Thread-safe.
 class ByteBudget {
  public:
   explicit ByteBudget(std::size_t bytes_max) : bytes_max_(bytes_max) {}
+  // Each share has the budget: when it goes, all of them have gone and given back what they held.
+  ~ByteBudget() { JD_ASSERT(used() == 0); }
+  ByteBudget(const ByteBudget&) = delete;
+  ByteBudget& operator=(const ByteBudget&) = delete;
 
   std::size_t used() const { return used_.load(std::memory_order_relaxed); }
   // Whether so many more would fit now.
@@ -47,11 +53,11 @@ class BudgetShare {
       const std::size_t more = bytes - held_;
       const std::size_t before = budget_->used_.fetch_add(more, std::memory_order_relaxed);
       if (before + more > budget_->bytes_max_) {
-        budget_->used_.fetch_sub(more, std::memory_order_relaxed);
+        give_back(more);
         return false;
       }
     } else {
-      budget_->used_.fetch_sub(held_ - bytes, std::memory_order_relaxed);
+      give_back(held_ - bytes);
     }
     held_ = bytes;
     return true;
@@ -59,6 +65,12 @@ class BudgetShare {
   void release() { (void)resize(0); }
 
  private:
+  void give_back(std::size_t bytes) {
+    const std::size_t before = budget_->used_.fetch_sub(bytes, std::memory_order_relaxed);
+    // Below zero it would be the largest number there is, and nobody would be let in again.
+    JD_ASSERT(before >= bytes);
+  }
+
   std::shared_ptr<ByteBudget> budget_;
   std::size_t held_ = 0;
 };
