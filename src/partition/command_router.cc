@@ -6,6 +6,7 @@
 #include <utility>
 #include <variant>
 
+#include "base/assert.h"
 #include "partition/addressing.h"
 #include "partition/announcements.h"
 #include "partition/conversations.h"
@@ -185,6 +186,21 @@ Error ownerless() {
 
 struct CommandRouter::Load {
   explicit Load(const RouterLimits& limits) : delay(limits.delay_max) {}
+  // Whoever counts in it has it.
+  ~Load() {
+    JD_ASSERT_SLOW(items == 0);
+    JD_ASSERT_SLOW(bytes == 0);
+    JD_ASSERT_SLOW(batches == 0);
+  }
+  Load(const Load&) = delete;
+  Load& operator=(const Load&) = delete;
+
+  // Below zero it would be the largest number there is, and everybody would be refused.
+  static void give_back(std::atomic<std::size_t>& counter, std::size_t count) {
+    const std::size_t before = counter.fetch_sub(count, std::memory_order_relaxed);
+    JD_ASSERT(before >= count);
+  }
+
   std::atomic<std::size_t> items{0};
   std::atomic<std::size_t> bytes{0};
   std::atomic<std::size_t> batches{0};
@@ -209,8 +225,8 @@ struct CommandRouter::Admission {
   Admission(const Admission&) = delete;
   Admission& operator=(const Admission&) = delete;
   ~Admission() {
-    load->items.fetch_sub(items, std::memory_order_relaxed);
-    load->bytes.fetch_sub(bytes, std::memory_order_relaxed);
+    Load::give_back(load->items, items);
+    Load::give_back(load->bytes, bytes);
   }
   std::shared_ptr<Load> load;
   std::size_t items;
@@ -224,7 +240,7 @@ class CommandRouter::Reservation {
       : made_at(now), body_bytes(bytes), load_(std::move(load)) {
     batches_before_ = load_->batches.fetch_add(1, std::memory_order_relaxed);
   }
-  ~Reservation() { load_->batches.fetch_sub(1, std::memory_order_relaxed); }
+  ~Reservation() { Load::give_back(load_->batches, 1); }
   Reservation(const Reservation&) = delete;
   Reservation& operator=(const Reservation&) = delete;
 

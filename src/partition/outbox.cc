@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/assert.h"
 #include "store/keys.h"
 
 namespace jindou::partition {
@@ -125,8 +126,11 @@ void Outbox::set_letter(std::uint64_t counter, const std::optional<Letter>& lett
 
 void Outbox::assign_letter(std::uint64_t counter, const std::optional<Letter>& letter) {
   if (const auto found = letters_.find(counter); found != letters_.end()) {
+    JD_ASSERT(letter_bytes_ >= found->second.bytes);
     letter_bytes_ -= found->second.bytes;
     letters_.erase(found);
+    // Else room would be made where there is nothing.
+    JD_ASSERT(letter_bytes_ == 0 || !letters_.empty());
   }
   if (!letter) return;
   letter_bytes_ += letter->bytes;
