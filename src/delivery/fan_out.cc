@@ -248,6 +248,8 @@ void ShardFanOut::run_slice() {
   {
     const MutexLock lock(inbox_mutex_);
     if (queue_.empty() && inbox_.empty() && changes_.empty() && !overflowed_) {
+      // Else batches would be refused that there is room for.
+      JD_ASSERT(queued_bytes_.load(std::memory_order_relaxed) == 0);
       awake_ = false;
       return;
     }
@@ -326,7 +328,8 @@ void ShardFanOut::end(Work& work) {
 void ShardFanOut::release_finished() {
   const std::size_t bytes = queue_.take_released_bytes();
   if (bytes == 0) return;
-  queued_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
+  const std::size_t before = queued_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
+  JD_ASSERT(before >= bytes);
   metrics_.fanout_queue_bytes.Decrement(static_cast<double>(bytes));
 }
 
@@ -482,8 +485,7 @@ void ShardFanOut::deliver_run_to(SinkHandle target, Work& work, std::size_t& del
   sink->end_deliveries();
 }
 
-bool ShardFanOut::counts_for_user(const Work& work, std::string_view uid,
-                                  SessionId session) const {
+bool ShardFanOut::counts_for_user(const Work& work, std::string_view uid, SessionId session) const {
   if (reach_ == nullptr || !reach_->is_counted_by(uid, session)) return false;
   if (subscribable(*work.run->effects.front()) == nullptr) return true;
   // For who only listens nothing is ever left, so he is no receiver here, either.

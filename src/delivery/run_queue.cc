@@ -11,6 +11,8 @@ namespace {
 
 // Lists longer than this are not compared to see whether two messages have the same recipients.
 constexpr std::size_t kComparedList = 8;
+// Beyond so many channels it is forgotten what was handed out of them.
+constexpr std::size_t kRememberedChannels = 100'000;
 
 bool same_recipients(const partition::Recipients& a, const partition::Recipients& b) {
   return a.subscribers == b.subscribers && a.excluded == b.excluded &&
@@ -65,7 +67,14 @@ void RunQueue::append(Item item, Lane lane) {
   found->second.waiting.push_back(item);
 }
 
-void RunQueue::fill(Run& run, std::deque<Item>& items) const {
+void RunQueue::note_handed_out(const Item& item) {
+  if (handed_out_.size() > kRememberedChannels) handed_out_.clear();
+  std::uint64_t& last = handed_out_[channel_of(*item.effect)];
+  JD_ASSERT_SLOW(item.number > last);
+  last = item.number;
+}
+
+void RunQueue::fill(Run& run, std::deque<Item>& items) {
   std::size_t payload_bytes = 0;
   while (!items.empty() && run.effects.size() < limits_.run_messages) {
     const Item& item = items.front();
@@ -83,6 +92,7 @@ void RunQueue::fill(Run& run, std::deque<Item>& items) const {
     if (message != nullptr) payload_bytes += message->payload.size();
     run.effects.push_back(item.effect);
     run.held_.push_back(item.held);
+    if (SlowAssertions::on()) note_handed_out(item);
     items.pop_front();
   }
 }
@@ -120,6 +130,7 @@ void RunQueue::pass_turn() {
 void RunQueue::finish(Run& run) {
   JD_ASSERT(!run.effects.empty());
   for (const HeldIterator held : run.held_) {
+    JD_ASSERT(held->unfinished > 0);
     if (--held->unfinished == 0) release(held);
   }
   const std::size_t finished = run.effects.size();
@@ -127,6 +138,7 @@ void RunQueue::finish(Run& run) {
   run.held_.clear();
   if (run.place == 0) {
     small_finished_ += finished;
+    JD_ASSERT(small_finished_ <= small_appended_);
     return;
   }
   const auto at = std::find_if(open_.begin(), open_.end(),

@@ -40,6 +40,7 @@ class RunQueue {
   struct Item {
     const partition::CommitEffect* effect = nullptr;
     HeldIterator held;
+    std::uint64_t number = 0;  // 1, 2, 3 … as they were pushed
   };
 
  public:
@@ -76,7 +77,7 @@ class RunQueue {
             LaneOf&& lane_of) {
     const HeldIterator held = hold(std::move(batch), bytes);
     for (const partition::CommitEffect& effect : held->batch->effects) {
-      append({&effect, held}, lane_of(effect));
+      append({&effect, held, ++pushed_}, lane_of(effect));
     }
     if (held->unfinished == 0) release(held);
   }
@@ -112,10 +113,15 @@ class RunQueue {
   void release(HeldIterator held);
   void append(Item item, Lane lane);
   // Moves the messages of one run from the front of `items` to `run`.
-  void fill(Run& run, std::deque<Item>& items) const;
+  void fill(Run& run, std::deque<Item>& items);
+  // Asserts that nothing of its channel was handed out that was pushed behind it.
+  void note_handed_out(const Item& item);
   void open_channels();
 
   Limits limits_;
+  std::uint64_t pushed_ = 0;
+  // Where JD_ASSERT_SLOW is on: the last number of each channel.
+  std::unordered_map<ChannelKey, std::uint64_t, ChannelKeyHash> handed_out_;
   std::list<Held> held_;
   std::size_t released_bytes_ = 0;
 

@@ -64,7 +64,10 @@ void UnackedWindow::trim() {
     head_ = static_cast<std::uint32_t>((head_ + 1) & (ring_.size() - 1));
     --count_;
   }
-  if (count_ == 0 && ring_.size() > kKeptRing) clear();
+  if (count_ > 0) return;
+  JD_ASSERT(waiting_ == 0);
+  JD_ASSERT(payload_bytes_ == 0);
+  if (ring_.size() > kKeptRing) clear();
 }
 
 }  // namespace jindou::delivery

@@ -10,6 +10,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/assert.h"
 #include "model/ids.h"
 #include "model/message.h"
 
@@ -89,6 +90,8 @@ class UnackedWindow {
   const Entry& at(std::size_t index) const { return ring_[(head_ + index) & (ring_.size() - 1)]; }
   Entry& at(std::size_t index) { return ring_[(head_ + index) & (ring_.size() - 1)]; }
   void forget(Entry& entry) {
+    JD_ASSERT(payload_bytes_ >= entry.message->payload.size());
+    JD_ASSERT(waiting_ > 0);
     payload_bytes_ -= entry.message->payload.size();
     --waiting_;
     entry.message.reset();
