@@ -25,7 +25,7 @@ std::uint64_t AckQueue::push(Entry entry) {
 }
 
 void AckQueue::pop() {
-  free_memory(at(0).id);
+  free_memory(numbered(first_).id);
   head_ = static_cast<std::uint32_t>((head_ + 1) & (ring_.size() - 1));
   --count_;
   ++first_;

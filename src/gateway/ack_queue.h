@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/assert.h"
 #include "codec/wkproto.h"
 
 namespace jindou::gateway {
@@ -34,12 +35,12 @@ class AckQueue {
   std::uint64_t push(Entry entry);
 
   // The answer with this number; it is still in the queue.
-  codec::SendAck& ack(std::uint64_t number) { return at(number - first_).ack; }
-  State state(std::uint64_t number) { return at(number - first_).state; }
-  void set_state(std::uint64_t number, State state) { at(number - first_).state = state; }
+  codec::SendAck& ack(std::uint64_t number) { return numbered(number).ack; }
+  State state(std::uint64_t number) { return numbered(number).state; }
+  void set_state(std::uint64_t number, State state) { numbered(number).state = state; }
 
   // The front of the queue; only when not empty.
-  const Entry& front() { return at(0); }
+  const Entry& front() { return numbered(first_); }
   void pop();
 
   bool empty() const { return count_ == 0; }
@@ -47,6 +48,12 @@ class AckQueue {
   std::uint64_t next_number() const { return first_ + count_; }
 
  private:
+  // Of another number it would be the answer to another SEND.
+  Entry& numbered(std::uint64_t number) {
+    JD_ASSERT(number >= first_);
+    JD_ASSERT(number - first_ < count_);
+    return at(number - first_);
+  }
   Entry& at(std::uint64_t index) {
     return ring_[static_cast<std::size_t>(head_ + index) & (ring_.size() - 1)];
   }

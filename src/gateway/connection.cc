@@ -115,6 +115,7 @@ void Connection::refuse(Refusal refusal) {
 }
 
 void Connection::close_refused() {
+  JD_ASSERT(on_shard());
   session_.end(EndHow::now, kLimitCause, refusal_label(refused_));
   close();
 }
@@ -570,6 +571,7 @@ Result<void> Connection::submit(std::vector<SendCommand> commands, std::uint64_t
 
 void Connection::finish_sends(std::uint64_t first, std::uint64_t end,
                               const std::vector<SendResult>& results) {
+  JD_ASSERT(on_shard());
   session_.finish_sends(first, end, results);
   close_if_stopped();
   end_if_answered();

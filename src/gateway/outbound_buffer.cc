@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/assert.h"
 #include "gateway/websocket.h"
 #include "gateway/ws_deflate.h"
 
@@ -46,6 +47,7 @@ std::string& OutboundBuffer::begin_frame() {
 
 std::size_t OutboundBuffer::end_frame() {
   const std::size_t room = websocket_ ? kWsRoom : 0;
+  JD_ASSERT(bytes_.size() >= frame_start_ + room);
   const std::size_t frame_bytes = bytes_.size() - frame_start_ - room;
   if (frame_bytes == 0) {
     bytes_.resize(frame_start_);
@@ -82,6 +84,7 @@ std::string& OutboundBuffer::raw() {
 
 void OutboundBuffer::consume(std::size_t count) {
   const std::size_t before = bytes();
+  JD_ASSERT(count <= before);
   sent_ += count;
   if (sent_ == bytes_.size()) {
     clear();

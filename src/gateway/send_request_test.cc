@@ -122,6 +122,18 @@ TEST_F(MakeCommand, RefusesFieldsThatCouldNotBeShownAgain) {
   EXPECT_EQ(make(), Reason::payload_decode_error);
 }
 
+TEST(AckQueueDeathTest, KnowsOnlyTheAnswersThatAreInIt) {
+  AckQueue queue;
+  EXPECT_DEATH(queue.pop(), "number - first_ < count_");
+  const std::uint64_t first = queue.push({});
+  const std::uint64_t second = queue.push({});
+  EXPECT_DEATH(queue.ack(second + 1), "number - first_ < count_");
+  queue.pop();
+  EXPECT_EQ(queue.state(second), AckQueue::State::waiting);
+  EXPECT_DEATH(queue.ack(first), "number >= first_");
+  EXPECT_DEATH(queue.set_state(first, AckQueue::State::ready), "number >= first_");
+}
+
 TEST(AckQueue, KeepsOrderAndNumbersOverManyRounds) {
   AckQueue queue;
   std::uint32_t next_out = 0;

@@ -61,6 +61,7 @@ auto Session::change_unacked(Change&& change) {
 }
 
 void Session::describe(presence::ConnectionInfo& out) const {
+  JD_ASSERT(on_shard());
   out.id = id_;
   out.uid = uid_;
   out.device_flag = device_flag_;
@@ -239,6 +240,7 @@ void Session::refuse_login(Reason reason) {
 }
 
 void Session::give_up_login(Reason reason, std::string_view cause, std::string_view detail) {
+  JD_ASSERT(on_shard());
   if (state_ != State::logging_in) return;
   const bool takes_it_as_final = !dialect_->encrypts() || device_flag_ == DeviceFlag::web;
   if (!takes_it_as_final) send_connack(reason, {});
@@ -391,6 +393,8 @@ void Session::finish_sends(std::uint64_t first, std::uint64_t end_number,
                                                                         : AckQueue::State::ready);
     ++result;
   }
+  // Each result is of one SEND.
+  JD_ASSERT(result == results.end());
   drain_acks();
 }
 

@@ -7,6 +7,7 @@
 #include <functional>
 #include <utility>
 
+#include "base/assert.h"
 #include "observe/log.h"
 
 namespace jindou::gateway {
@@ -141,6 +142,7 @@ void Shard::post_survey(std::shared_ptr<ConnectionSurvey> survey) {
 }
 
 void Shard::continue_survey(std::shared_ptr<SurveyState> state) {
+  JD_ASSERT(on_shard());
   for (std::size_t i = 0; i < kSurveyTurn && !state->ids.empty(); ++i) {
     const SessionId id = state->ids.back();
     state->ids.pop_back();
@@ -181,6 +183,7 @@ void Shard::post_push_survey(std::shared_ptr<PushSurvey> survey) {
 }
 
 void Shard::search_pushes(std::shared_ptr<PushState> state) {
+  JD_ASSERT(on_shard());
   if (state->search.advance(kNotesTurn)) {
     asio::post(context_, [self = shared_from_this(), state = std::move(state)]() mutable {
       self->search_pushes(std::move(state));
@@ -201,6 +204,7 @@ void Shard::search_pushes(std::shared_ptr<PushState> state) {
 }
 
 void Shard::name_pushed(std::shared_ptr<PushState> state) {
+  JD_ASSERT(on_shard());
   const presence::PushQuery& query = state->survey->query();
   presence::PushReport& report = state->report;
   const bool of_anybody = query.uid.empty();
@@ -288,11 +292,13 @@ WsInflater& Shard::inflater() {
 }
 
 std::shared_ptr<Connection> Shard::find(SessionId id) const {
+  JD_ASSERT(on_shard());
   const auto found = connections_.find(id);
   return found == connections_.end() ? nullptr : found->second;
 }
 
 void Shard::retire(std::shared_ptr<Connection> connection) {
+  JD_ASSERT(on_shard());
   connections_.erase(connection->id());
   if (connection->refusal() != Refusal::max_connections) connection_count_->fetch_sub(1);
   if (connection->refusal() != Refusal::none) {
@@ -302,12 +308,14 @@ void Shard::retire(std::shared_ptr<Connection> connection) {
 }
 
 void Shard::keep_refused(Connection& connection) {
+  JD_ASSERT(on_shard());
   const auto oldest = kept_with(connection.refusal()).add(connection.id());
   if (!oldest) return;
   if (const auto over = find(*oldest)) over->close_refused();
 }
 
 void Shard::add_dirty(std::shared_ptr<Connection> connection) {
+  JD_ASSERT(on_shard());
   if (dirty_.empty()) {
     asio::post(context_, [self = shared_from_this()] { self->flush_dirty(); });
   }
@@ -315,6 +323,7 @@ void Shard::add_dirty(std::shared_ptr<Connection> connection) {
 }
 
 void Shard::flush_dirty() {
+  JD_ASSERT(on_shard());
   flushing_.swap(dirty_);
   for (const auto& connection : flushing_) {
     connection->dirty_ = false;
@@ -326,6 +335,7 @@ void Shard::flush_dirty() {
 // ---- the core ---------------------------------------------------------------------------------
 
 void Shard::begin_login(SessionId id, LoginRequest request) {
+  JD_ASSERT(on_shard());
   add_deadline(DeadlineKind::login, id, env_.options->login_timeout);
   asio::co_spawn(context_, run_login(shared_from_this(), id, std::move(request)),
                  [](const std::exception_ptr& failure) {
@@ -355,6 +365,7 @@ asio::awaitable<void> Shard::run_login(std::shared_ptr<Shard> self, SessionId id
 }
 
 void Shard::finish_login(SessionId id, Result<Login> login) {
+  JD_ASSERT(on_shard());
   const auto connection = find(id);
   if (connection == nullptr || stopping_) return;
   connection->session().finish_login(std::move(login), connection->has_unparsed());
@@ -362,6 +373,7 @@ void Shard::finish_login(SessionId id, Result<Login> login) {
 
 Result<void> Shard::submit(SessionId id, std::vector<SendCommand> commands, std::uint64_t first,
                            std::uint64_t end) {
+  JD_ASSERT(on_shard());
   auto done = [self = shared_from_this(), id, first, end](std::vector<SendResult> results) {
     asio::post(self->context_, [self, id, first, end, results = std::move(results)] {
       if (const auto connection = self->find(id)) connection->finish_sends(first, end, results);
@@ -371,12 +383,14 @@ Result<void> Shard::submit(SessionId id, std::vector<SendCommand> commands, std:
 }
 
 void Shard::advance_commands(partition::AdvanceCommandPosition position) {
+  JD_ASSERT(on_shard());
   if (const auto taken = core_.post_change(std::move(position)); !taken) {
     observe::log_debug("gateway", "commands will be shown once more: {}", taken.error().text());
   }
 }
 
 void Shard::log_end(const Connection& connection, std::string_view cause, std::string_view detail) {
+  JD_ASSERT(on_shard());
   const EndCause& why = end_cause(cause);
   const auto now = std::chrono::nanoseconds(env_.clock.steady().time_since_epoch()).count();
   const bool paid = !why.ordinary && Pace::take(end_lines_paid_until_, now, kEndLinesPerSecond);
@@ -397,6 +411,7 @@ void Shard::log_end(const Connection& connection, std::string_view cause, std::s
 // ---- time -------------------------------------------------------------------------------------
 
 void Shard::add_deadline(DeadlineKind kind, SessionId id, milliseconds after) {
+  JD_ASSERT(on_shard());
   deadlines_.push_back({env_.clock.steady() + after, id, kind});
 }
 
@@ -410,6 +425,7 @@ void Shard::schedule_tick() {
 }
 
 void Shard::on_tick() {
+  JD_ASSERT(on_shard());
   const TimePoint now = env_.clock.steady();
   const auto due = std::partition(deadlines_.begin(), deadlines_.end(),
                                   [now](const Deadline& deadline) { return deadline.at > now; });
@@ -456,6 +472,7 @@ void Shard::scan(TimePoint now) {
 }
 
 void Shard::begin_resends(std::vector<SessionId> sessions, TimePoint now) {
+  JD_ASSERT(on_shard());
   // A round that the disk holds up is finished first: what is due now is due in the next scan too.
   if (sessions.empty() || std::exchange(resending_, true)) return;
   asio::co_spawn(context_, run_resends(shared_from_this(), std::move(sessions), now),

@@ -1,7 +1,7 @@
 // The gateway's part on one io shard: its connections, their deadlines, and what they share.
 //
-// Everything runs on the shard's thread unless said otherwise. Held by shared pointers, because
-// answers of the core may arrive after the gateway is gone.
+// Everything runs on the shard's thread, which is asserted, unless said otherwise. Held by shared
+// pointers, because answers of the core may arrive after the gateway is gone.
 #pragma once
 
 #include <atomic>
@@ -122,6 +122,7 @@ class Shard final : public std::enable_shared_from_this<Shard> {
     SessionId id{};
     DeadlineKind kind{};
   };
+  bool on_shard() const { return env_.fan_out.owner().is_this_thread(); }
   runtime::ToldRefusals<SessionId>& kept_with(Refusal why) {
     return why == Refusal::max_connections ? over_limit_ : kept_out_;
   }
