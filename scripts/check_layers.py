@@ -48,13 +48,6 @@ LAYERS = {
 # main starts the benchmark of the same layer; nothing else goes sideways.
 SIDEWAYS_ALLOWED = {("app", "bench")}
 
-# Circles that were there before they were looked for, by the units that include each other. None
-# may grow, none may be added; whoever opens one removes its line.
-KNOWN_CIRCLES = [
-    # A shard holds its connections, and each of them asks its shard.
-    frozenset({"gateway/connection", "gateway/shard"}),
-]
-
 SUFFIXES = {".h", ".cc"}
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTILINE)
 BLOCK_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
@@ -153,8 +146,8 @@ def shortest_circle(circle, arrows):
     return best
 
 
-def check_folder(src, folder, known_circles, met):
-    """Circles inside one module. Adds those that are known to the set `met`."""
+def check_folder(src, folder):
+    """Circles inside one module."""
     units, rooms, lines = {}, {}, {}
     for path in sorted(folder.rglob("*")):
         if path.suffix not in SUFFIXES:
@@ -176,10 +169,6 @@ def check_folder(src, folder, known_circles, met):
                 lines.setdefault((room_of(unit), room_of(used)), where)
     for arrows in (units, rooms):
         for circle in circles_of(arrows):
-            listed = next((entry for entry in known_circles if circle <= entry), None)
-            if listed is not None:
-                met.add(listed)
-                continue
             way = shortest_circle(circle, arrows)
             steps = "\n".join(f"  {lines[step]} includes {step[1]}" for step in zip(way, way[1:]))
             others = sorted(circle - set(way))
@@ -187,9 +176,8 @@ def check_folder(src, folder, known_circles, met):
             yield f"src/{folder.name}: a circle of includes, {' -> '.join(way)}:\n{steps}{rest}"
 
 
-def check(src, known_circles=()):
+def check(src):
     problems = []
-    met = set()
     for folder in sorted(src.iterdir()):
         if not folder.is_dir():
             if folder.suffix in SUFFIXES:
@@ -201,14 +189,10 @@ def check(src, known_circles=()):
         for path in sorted(folder.rglob("*")):
             if path.suffix in SUFFIXES:
                 problems.extend(check_file(src, path))
-        problems.extend(check_folder(src, folder, known_circles, met))
+        problems.extend(check_folder(src, folder))
         cmake = folder / "CMakeLists.txt"
         if cmake.is_file():
             problems.extend(check_deps(src, cmake))
-    for circle in known_circles:
-        if circle not in met:
-            problems.append(f"{', '.join(sorted(circle))}: no circle any more, take it out of "
-                            "KNOWN_CIRCLES")
     return problems
 
 
@@ -280,7 +264,7 @@ def main():
     if sys.argv[1:]:
         print("usage: check_layers.py [--self-test]", file=sys.stderr)
         return 2
-    problems = check(pathlib.Path(__file__).resolve().parent.parent / "src", KNOWN_CIRCLES)
+    problems = check(pathlib.Path(__file__).resolve().parent.parent / "src")
     for problem in problems:
         print(problem)
     return 1 if problems else 0

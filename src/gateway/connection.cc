@@ -8,8 +8,9 @@
 
 #include "base/assert.h"
 #include "base/free_memory.h"
+#include "gateway/connection_host.h"
 #include "gateway/proxy_header.h"
-#include "gateway/shard.h"
+#include "gateway/ws_deflate.h"
 #include "observe/log.h"
 
 namespace jindou::gateway {
@@ -54,20 +55,21 @@ std::string refusal_response(Refusal refusal) {
 
 }  // namespace
 
-Connection::Connection(Accepted accepted, std::shared_ptr<Shard> shard)
-    : shard_(std::move(shard)),
+Connection::Connection(Accepted accepted, std::shared_ptr<ConnectionHost> host)
+    : host_(std::move(host)),
+      env_(host_->env()),
       socket_(std::move(accepted.socket)),
-      outbound_(shard_->buffers()),
+      outbound_(host_->buffers()),
       peer_(accepted.peer),
-      inbound_share_(shard_->env().options->inbound_budget),
-      last_input_(shard_->env().clock.steady()),
+      inbound_share_(env_.options->inbound_budget),
+      last_input_(env_.clock.steady()),
       refused_(accepted.refusal),
-      session_(accepted.id, shard_->env(), *this, transport_name(accepted.transport),
+      session_(accepted.id, env_, *this, transport_name(accepted.transport),
                is_websocket(accepted.transport) ? Medium::messages : Medium::stream) {
   if (is_websocket(accepted.transport)) {
     websocket_ = std::make_unique<WebSocketState>();
   }
-  if (accepted.tls) tls_ = std::make_unique<TlsState>(*accepted.tls, shard_->buffers());
+  if (accepted.tls) tls_ = std::make_unique<TlsState>(*accepted.tls, host_->buffers());
 }
 
 Connection::~Connection() = default;
@@ -75,7 +77,7 @@ Connection::~Connection() = default;
 void Connection::start() {
   JD_ASSERT(on_shard());
   // Behind a trusted proxy the client is known later.
-  const bool known = !shard_->env().options->trusted_proxies.contains(peer_);
+  const bool known = !env_.options->trusted_proxies.contains(peer_);
   if (is_refused()) {
     refuse(refused_);
   } else if (known) {
@@ -88,19 +90,19 @@ void Connection::start() {
 
 bool Connection::awaits_forwarding() const {
   return websocket_ != nullptr && !place_.held() && !is_refused() &&
-         shard_->env().options->trusted_proxies.contains(client_ip());
+         env_.options->trusted_proxies.contains(client_ip());
 }
 
 void Connection::admit() {
   if (place_.held() || is_refused()) return;
-  if (const Refusal refusal = shard_->admission().admit(client_ip(), place_);
+  if (const Refusal refusal = host_->admission().admit(client_ip(), place_);
       refusal != Refusal::none) {
     refuse(refusal);
   }
 }
 
 void Connection::refuse(Refusal refusal) {
-  shard_->env().metrics.connections_refused.with(refusal_label(refusal)).Increment();
+  env_.metrics.connections_refused.with(refusal_label(refusal)).Increment();
   // The upgrade of a WebSocket client is answered, and the CONNECT of another, where that does not
   // cost a TLS handshake first.
   const bool answer = tls_ == nullptr || tls_->stream.is_ready();
@@ -110,8 +112,8 @@ void Connection::refuse(Refusal refusal) {
   }
   refused_ = refusal;
   session_.turn_logins_away();
-  shard_->keep_refused(*this);
-  shard_->add_deadline(DeadlineKind::refusal, id(), kRefusalTime);
+  host_->keep_refused(*this);
+  host_->add_deadline(DeadlineKind::refusal, id(), kRefusalTime);
 }
 
 void Connection::close_refused() {
@@ -122,7 +124,7 @@ void Connection::close_refused() {
 
 // ---- input ----------------------------------------------------------------------------------
 
-bool Connection::on_shard() const { return shard_->env().fan_out.owner().is_this_thread(); }
+bool Connection::on_shard() const { return env_.fan_out.owner().is_this_thread(); }
 
 void Connection::wait_readable() {
   if (reading_ || closed_ || input_ended_) return;
@@ -143,7 +145,7 @@ void Connection::wait_readable() {
 void Connection::on_readable() {
   JD_ASSERT(on_shard());
   if (closed_) return;
-  const std::span<char> buffer = shard_->read_buffer();
+  const std::span<char> buffer = host_->read_buffer();
   boost::system::error_code error;
   const std::size_t got = socket_.read_some(asio::buffer(buffer.data(), buffer.size()), error);
   if (error == asio::error::would_block || error == asio::error::try_again ||
@@ -159,7 +161,7 @@ void Connection::on_readable() {
     close();
     return;
   }
-  last_input_ = shard_->env().clock.steady();
+  last_input_ = env_.clock.steady();
   if (!closing_ && !stopping_ && !peer_closed_) on_input(buffer.first(got));
   // Input that comes after the end is read and dropped: closing a socket with unread bytes would
   // reset the connection and could take our last frame with it.
@@ -192,7 +194,7 @@ void Connection::count_input() {
   std::size_t held = allocated(unparsed_);
   if (websocket_ != nullptr) held += allocated(websocket_->packed) + allocated(websocket_->held);
   // Strangers leave room for those who have logged in.
-  const auto& budget = shard_->env().options->inbound_budget;
+  const auto& budget = env_.options->inbound_budget;
   const bool may_grow = session_.is_live() || budget == nullptr || budget->is_mostly_free();
   if ((held > inbound_share_.held() && !may_grow) || !inbound_share_.resize(held)) {
     session_.end(EndHow::after_flush, kInboundCause);
@@ -223,7 +225,7 @@ bool Connection::take_preface(std::span<char>& bytes, std::string& kept) {
     return false;
   }
   entered_ = true;
-  const GatewayOptions& options = *shard_->env().options;
+  const GatewayOptions& options = *env_.options;
   const bool trusted = options.trusted_proxies.contains(peer_);
   const bool none = outcome.state == ProxyOutcome::State::none;
   const config::ProxyProtocol mode = options.limits.proxy_protocol;
@@ -245,7 +247,7 @@ bool Connection::take_preface(std::span<char>& bytes, std::string& kept) {
 void Connection::on_sealed_input(std::span<const char> bytes) {
   TlsStream& stream = tls_->stream;
   stream.receive(bytes);
-  const std::span<char> plain = shard_->plain_buffer();
+  const std::span<char> plain = host_->plain_buffer();
   for (;;) {
     const TlsStream::Outcome outcome = stream.read(plain);
     count_handshake(outcome.status);
@@ -265,7 +267,7 @@ void Connection::on_sealed_input(std::span<const char> bytes) {
     if (closing_ || closed_) return;
   }
   // Only a peer that makes us say much and does not read it gets here.
-  if (tls_->sealed.bytes() > shard_->env().options->limits.outbound_bytes_max) {
+  if (tls_->sealed.bytes() > env_.options->limits.outbound_bytes_max) {
     session_.end(EndHow::now, kSlowCause);
   }
 }
@@ -278,7 +280,7 @@ void Connection::count_handshake(TlsStream::Status status) {
   const std::string_view result = !ready                      ? "failed"
                                   : tls_->stream.is_resumed() ? "resumed"
                                                               : "full";
-  shard_->env().metrics.tls_handshakes.with(result).Increment();
+  env_.metrics.tls_handshakes.with(result).Increment();
 }
 
 void Connection::on_plain_input(std::span<char> bytes) {
@@ -293,7 +295,7 @@ void Connection::on_plain_input(std::span<char> bytes) {
 
 void Connection::on_upgrade_input(std::span<char> bytes) {
   unparsed_.append(bytes.data(), bytes.size());
-  const GatewayOptions& options = *shard_->env().options;
+  const GatewayOptions& options = *env_.options;
   UpgradeOutcome outcome = read_upgrade(unparsed_, {kUpgradeBytesMax, options.limits.compression});
   if (outcome.state == UpgradeOutcome::State::need_more) return;
   if (outcome.state == UpgradeOutcome::State::refused) {
@@ -325,7 +327,7 @@ void Connection::on_upgrade_input(std::span<char> bytes) {
   outbound_.use_websocket();
   if (outcome.deflate) {
     websocket_->decoder.allow_compressed();
-    outbound_.use_compression(shard_->deflater(), outcome.deflate->server_window_bits);
+    outbound_.use_compression(host_->deflater(), outcome.deflate->server_window_bits);
   }
   outbound_changed();
   std::string rest = unparsed_.substr(outcome.consumed);
@@ -355,7 +357,7 @@ void Connection::on_websocket_input(std::span<char> bytes) {
         break;
       case WsEvent::Kind::ping:
         append_ws_control(outbound_.raw(), WsOpcode::pong, event.payload);
-        if (outbound_.bytes() > shard_->env().options->limits.outbound_bytes_max) {
+        if (outbound_.bytes() > env_.options->limits.outbound_bytes_max) {
           session_.end(EndHow::now, kSlowCause);
         } else {
           outbound_changed();
@@ -380,7 +382,7 @@ void Connection::on_held_input() {
 }
 
 void Connection::on_packed_piece(const WsEvent& event) {
-  const auto& limits = shard_->env().options->limits;
+  const auto& limits = env_.options->limits;
   const std::size_t bytes_max = session_.is_before_connect()
                                     ? limits.pre_auth_frame_bytes_max
                                     : kUnfoldedFrames * limits.frame_bytes_max;
@@ -409,7 +411,7 @@ void Connection::on_packed_piece(const WsEvent& event) {
     payload = packed;
   }
   std::string_view message;
-  switch (shard_->inflater().inflate(payload, bytes_max + kFrameHeaderBytesMax, message)) {
+  switch (host_->inflater().inflate(payload, bytes_max + kFrameHeaderBytesMax, message)) {
     case WsInflater::Status::ok: break;
     case WsInflater::Status::too_long: fail_websocket(kWsTooLong, kTooLongCause); return;
     case WsInflater::Status::broken:
@@ -458,7 +460,7 @@ void Connection::resume_input() {
   JD_ASSERT(on_shard());
   if (std::exchange(resuming_, true)) return;
   // Posted, because the session may be in the middle of its input.
-  asio::post(shard_->context(), [self = shared_from_this()] {
+  asio::post(host_->context(), [self = shared_from_this()] {
     self->resuming_ = false;
     if (self->closing_ || self->closed_ || self->stopping_) return;
     self->session_.begin_turn();
@@ -500,7 +502,12 @@ void Connection::outbound_changed() {
   JD_ASSERT(on_shard());
   if (dirty_ || writing_ || closed_) return;
   dirty_ = true;
-  shard_->add_dirty(shared_from_this());
+  host_->add_dirty(shared_from_this());
+}
+
+void Connection::flush_dirty() {
+  dirty_ = false;
+  flush();
 }
 
 void Connection::flush() {
@@ -560,13 +567,11 @@ void Connection::wait_writable() {
 
 // ---- core -----------------------------------------------------------------------------------
 
-void Connection::begin_login(LoginRequest request) {
-  shard_->begin_login(id(), std::move(request));
-}
+void Connection::begin_login(LoginRequest request) { host_->begin_login(id(), std::move(request)); }
 
 Result<void> Connection::submit(std::vector<SendCommand> commands, std::uint64_t first,
                                 std::uint64_t end) {
-  return shard_->submit(id(), std::move(commands), first, end);
+  return host_->submit(id(), std::move(commands), first, end);
 }
 
 void Connection::finish_sends(std::uint64_t first, std::uint64_t end,
@@ -578,12 +583,12 @@ void Connection::finish_sends(std::uint64_t first, std::uint64_t end,
 }
 
 void Connection::advance_commands(partition::AdvanceCommandPosition position) {
-  shard_->advance_commands(std::move(position));
+  host_->advance_commands(std::move(position));
 }
 
 presence::ConnectionInfo Connection::describe() const {
   JD_ASSERT(on_shard());
-  const Clock& clock = shard_->env().clock;
+  const Clock& clock = env_.clock;
   presence::ConnectionInfo info;
   session_.describe(info);
   info.pending_bytes = outbound_.bytes() + (tls_ == nullptr ? 0 : tls_->sealed.bytes());
@@ -609,8 +614,8 @@ presence::ConnectionInfo Connection::describe() const {
 void Connection::end_connection(EndHow how, std::string_view cause, std::string_view detail) {
   JD_ASSERT(on_shard());
   if (closing_ || closed_) return;
-  shard_->env().metrics.sessions_cut.with(cause).Increment();
-  shard_->log_end(*this, cause, detail);
+  env_.metrics.sessions_cut.with(cause).Increment();
+  host_->log_end(*this, cause, detail);
   if (how == EndHow::now) {
     close();
     return;
@@ -623,7 +628,7 @@ void Connection::end_connection(EndHow how, std::string_view cause, std::string_
     const EndCause& why = end_cause(cause);
     append_ws_close(outbound_.raw(), why.ws_status, detail.empty() ? why.text : detail);
   }
-  shard_->add_deadline(DeadlineKind::linger, id(), shard_->env().options->linger_time);
+  host_->add_deadline(DeadlineKind::linger, id(), env_.options->linger_time);
   outbound_changed();
   // Reading may have been paused; the end of the peer's stream must be seen.
   wait_readable();
@@ -652,7 +657,7 @@ void Connection::close() {
   tls_.reset();
   place_.release();
   drop_input();
-  shard_->retire(shared_from_this());
+  host_->retire(shared_from_this());
 }
 
 void Connection::begin_stop() {

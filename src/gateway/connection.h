@@ -28,7 +28,7 @@
 
 namespace jindou::gateway {
 
-class Shard;
+class ConnectionHost;
 
 // What the listener hands to a shard.
 struct Accepted {
@@ -45,12 +45,12 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   using Socket = boost::asio::ip::tcp::socket;
   using TimePoint = std::chrono::steady_clock::time_point;
 
-  // `shard` outlives the connection's handlers: they hold the connection, which holds the shard.
-  Connection(Accepted accepted, std::shared_ptr<Shard> shard);
+  // `host` outlives the connection's handlers: they hold the connection, which holds the host.
+  Connection(Accepted accepted, std::shared_ptr<ConnectionHost> host);
   ~Connection() override;
 
   // Begins to read, or closes what the limits do not admit. Call once, when the connection is in
-  // the shard's table.
+  // the host's table.
   void start();
 
   Session& session() { return session_; }
@@ -64,7 +64,9 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   bool has_unparsed() const { return !unparsed_.empty(); }
   // Writes what is queued, as far as the kernel takes it.
   void flush();
-  // Closes the socket at once and leaves the shard's table. Idempotent.
+  // For ConnectionHost::add_dirty(): the turn of the loop is over.
+  void flush_dirty();
+  // Closes the socket at once and leaves the host's table. Idempotent.
   void close();
   // The end of a refused connection, whether or not it could be told.
   void close_refused();
@@ -90,8 +92,6 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   void finish_sends(std::uint64_t first, std::uint64_t end, const std::vector<SendResult>& results);
 
  private:
-  friend class Shard;
-
   // Per WebSocket connection only.
   struct WebSocketState {
     WsDecoder decoder;
@@ -149,7 +149,8 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   // Nothing more can come. Closes unless answers or our last bytes are still owed.
   void on_stream_end();
 
-  std::shared_ptr<Shard> shard_;
+  std::shared_ptr<ConnectionHost> host_;
+  SessionEnv& env_;  // the host's
   Socket socket_;
   OutboundBuffer outbound_;
   std::unique_ptr<WebSocketState> websocket_;
@@ -168,7 +169,7 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   bool entered_ = false;    // what may come before the client's first byte has passed
   bool reading_ = false;    // a wait for input is under way
   bool writing_ = false;    // a wait for room is under way
-  bool dirty_ = false;      // in the shard's list of connections to flush
+  bool dirty_ = false;      // in the host's list of connections to flush
   bool closing_ = false;    // the session has ended; input is read and dropped
   bool shut_down_ = false;  // our side of the stream has ended
   bool closed_ = false;

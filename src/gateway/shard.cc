@@ -326,8 +326,7 @@ void Shard::flush_dirty() {
   JD_ASSERT(on_shard());
   flushing_.swap(dirty_);
   for (const auto& connection : flushing_) {
-    connection->dirty_ = false;
-    connection->flush();
+    connection->flush_dirty();
   }
   flushing_.clear();
 }

@@ -19,6 +19,7 @@
 
 #include "gateway/admission.h"
 #include "gateway/connection.h"
+#include "gateway/connection_host.h"
 #include "gateway/connection_survey.h"
 #include "gateway/core_port.h"
 #include "gateway/options.h"
@@ -32,15 +33,7 @@
 
 namespace jindou::gateway {
 
-enum class DeadlineKind : std::uint8_t {
-  connect,  // no CONNECT yet
-  login,    // no answer to the CONNECT yet
-  kick,     // the grace of a kicked session is over
-  linger,   // a closing connection does not take its last bytes
-  refusal,  // a refused client did not ask in time, or did not take the answer
-};
-
-class Shard final : public std::enable_shared_from_this<Shard> {
+class Shard final : public ConnectionHost, public std::enable_shared_from_this<Shard> {
  public:
   // `push_record_bytes` is this shard's share of the memory for pushes.
   // `connections` counts the node's open connections, without those over the limit; it and
@@ -49,7 +42,7 @@ class Shard final : public std::enable_shared_from_this<Shard> {
         SessionEnv env, std::size_t push_record_bytes,
         std::shared_ptr<std::atomic<std::size_t>> connections,
         std::shared_ptr<Admission> admission);
-  ~Shard();
+  ~Shard() override;
 
   // Starts the timer. Any thread, once.
   void start();
@@ -71,30 +64,25 @@ class Shard final : public std::enable_shared_from_this<Shard> {
   // Closes every connection now and stops the timer; calls `done` after that. Any thread.
   void post_close_all(std::function<void()> done);
 
-  // For connections.
-  boost::asio::io_context& context() { return context_; }
-  SessionEnv& env() { return env_; }
-  BufferPool& buffers() { return buffers_; }
-  Admission& admission() { return *admission_; }
-  std::span<char> read_buffer() { return {read_buffer_.get(), kReadBytes}; }
-  // For what comes out of TLS; made when it is first needed, as are the next two.
-  std::span<char> plain_buffer();
-  WsDeflater& deflater();
-  WsInflater& inflater();
-  // Flushes the connection when the current turn of the loop is over.
-  void add_dirty(std::shared_ptr<Connection> connection);
-  // One line for an end that is not part of every day; so many a second, the others are counted.
-  void log_end(const Connection& connection, std::string_view cause, std::string_view detail);
-  // Of the connections that are open only to be told of their refusal the oldest are closed when
-  // there are too many.
-  void keep_refused(Connection& connection);
-  void add_deadline(DeadlineKind kind, SessionId id, std::chrono::milliseconds after);
-  void begin_login(SessionId id, LoginRequest request);
+  // ConnectionHost
+  boost::asio::io_context& context() override { return context_; }
+  SessionEnv& env() override { return env_; }
+  BufferPool& buffers() override { return buffers_; }
+  Admission& admission() override { return *admission_; }
+  std::span<char> read_buffer() override { return {read_buffer_.get(), kReadBytes}; }
+  std::span<char> plain_buffer() override;
+  WsDeflater& deflater() override;
+  WsInflater& inflater() override;
+  void add_dirty(std::shared_ptr<Connection> connection) override;
+  void log_end(const Connection& connection, std::string_view cause,
+               std::string_view detail) override;
+  void keep_refused(Connection& connection) override;
+  void add_deadline(DeadlineKind kind, SessionId id, std::chrono::milliseconds after) override;
+  void begin_login(SessionId id, LoginRequest request) override;
   Result<void> submit(SessionId id, std::vector<SendCommand> commands, std::uint64_t first,
-                      std::uint64_t end);
-  void advance_commands(partition::AdvanceCommandPosition position);
-  // Removes a closed connection from the table; destroys it after the current call stack is gone.
-  void retire(std::shared_ptr<Connection> connection);
+                      std::uint64_t end) override;
+  void advance_commands(partition::AdvanceCommandPosition position) override;
+  void retire(std::shared_ptr<Connection> connection) override;
 
  private:
   using TimePoint = std::chrono::steady_clock::time_point;
