@@ -30,8 +30,9 @@ struct Commit {
   // The partition's log must be at this position; after the commit it is one further. Positions
   // start at 0 for an empty log.
   std::uint64_t expected_position = 0;
-  // Every key the evaluated commands touch. Empty: nothing is written and the position stays, but
-  // `done` keeps its place in the order of the partition's commits.
+  // Every key the evaluated commands touch, and the state of the partition with its new position.
+  // Empty: nothing is written and the position stays, but `done` keeps its place in the order of
+  // the partition's commits.
   rocksdb::WriteBatch batch;
   std::uint32_t messages = 0;  // for metrics
   // No message id counter of the partition beyond it has been given out.

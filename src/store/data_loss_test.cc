@@ -78,6 +78,9 @@ TEST_F(AcceptedDataLoss, IdsOfTheMarkAreSkippedToo) {
     commit.expected_position = position_++;
     commit.id_bound = 5'000'000'000;
     commit.batch.Put("row reserved", "v");
+    PartitionState state;
+    state.position = position_;
+    commit.batch.Put(partition_state_key(PartitionId{1}), encode(state));
     std::promise<Result<void>> outcome;
     commit.done = [&outcome](Result<void> done) { outcome.set_value(std::move(done)); };
     log_->append(std::move(commit));

@@ -72,6 +72,11 @@ Result<std::uint64_t> EmbeddedCommitLog::load_position(PartitionId partition) co
   return state.position;
 }
 
+bool EmbeddedCommitLog::rows_agree(PartitionId partition) const {
+  const auto position = load_position(partition);
+  return !position || *position == positions_[raw(partition)];
+}
+
 void EmbeddedCommitLog::open(PartitionId partition, Opened done) {
   {
     const MutexLock lock(mutex_);
@@ -272,7 +277,9 @@ void EmbeddedCommitLog::write(Group& group, std::size_t first) {
     if (!group.status) continue;
     group.applied = end;
     for (std::size_t i = first; i < end; ++i) {
-      if (group.fates[i] == Fate::written) ++positions_[raw(commits[i].commit.partition)];
+      if (group.fates[i] != Fate::written) continue;
+      ++positions_[raw(commits[i].commit.partition)];
+      JD_ASSERT_SLOW(rows_agree(commits[i].commit.partition));
     }
   }
 }

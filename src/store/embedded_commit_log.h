@@ -127,6 +127,9 @@ class EmbeddedCommitLog final : public CommitLog {
   Result<void> restore(Suspect& suspect);
   Result<void> load_positions();
   Result<std::uint64_t> load_position(PartitionId partition) const;
+  // Whether the rows have the position that the log has counted. A store that cannot be read says
+  // nothing else.
+  bool rows_agree(PartitionId partition) const;
   void set_trouble(std::string text);
 
   Database& database_;
