@@ -4,6 +4,8 @@
 #include <tuple>
 #include <utility>
 
+#include "base/assert.h"
+
 namespace jindou::gateway {
 
 namespace {
@@ -56,7 +58,10 @@ void PushRecord::note(MessageId message, SessionId session, TimePoint now, Kind 
 }
 
 void PushRecord::forget_oldest_ended() {
+  JD_ASSERT(!departures_.empty());
   const auto found = ended_.find(departures_.front().session);
+  JD_ASSERT(found != ended_.end());
+  JD_ASSERT(ended_bytes_ >= bytes_of(found->second));
   ended_bytes_ -= bytes_of(found->second);
   ended_.erase(found);
   departures_.pop_front();

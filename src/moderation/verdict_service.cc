@@ -6,6 +6,7 @@
 #include <iterator>
 #include <utility>
 
+#include "base/assert.h"
 #include "observe/log.h"
 #include "observe/metrics.h"
 #include "runtime/thread_identity.h"
@@ -239,7 +240,9 @@ void VerdictService::finish(const std::vector<Waiting>& waiting) {
   {
     const MutexLock lock(mutex_);
     for (const Waiting& each : waiting) {
+      JD_ASSERT(each.question->open > 0);
       if (--each.question->open > 0) continue;
+      JD_ASSERT(waiting_bytes_ >= each.question->bytes);
       waiting_bytes_ -= each.question->bytes;
       done.push_back(each.question);
     }

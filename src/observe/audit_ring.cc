@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/assert.h"
+
 namespace jindou::observe {
 
 namespace {
@@ -29,6 +31,8 @@ void AuditRing::add(AuditEvent event, std::string members) {
 
 void AuditRing::drop_oldest() {
   while (bytes_ > bytes_max_) {
+    JD_ASSERT(!lines_.empty());
+    JD_ASSERT(bytes_ >= bytes_of(lines_.front()));
     bytes_ -= bytes_of(lines_.front());
     lines_.pop_front();
   }

@@ -16,6 +16,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "base/assert.h"
 #include "base/result.h"
 
 namespace jindou::runtime {
@@ -73,7 +74,10 @@ class BlockingPool {
   }
 
   bool try_enter();
-  void leave() { pending_.fetch_sub(1, std::memory_order_relaxed); }
+  void leave() {
+    const std::size_t before = pending_.fetch_sub(1, std::memory_order_relaxed);
+    JD_ASSERT(before > 0);
+  }
 
   boost::asio::thread_pool pool_;
   std::size_t pending_max_;

@@ -6,6 +6,7 @@
 #include <iterator>
 #include <utility>
 
+#include "base/assert.h"
 #include "observe/log.h"
 #include "observe/metrics.h"
 #include "runtime/thread_identity.h"
@@ -90,11 +91,13 @@ Exporter::Batch Exporter::take() {
   while (!pieces_.empty() && (batch.count == 0 || batch.spans.size() < batch_bytes_)) {
     Piece piece = std::move(pieces_.front());
     pieces_.pop_front();
+    JD_ASSERT(queued_bytes_ >= piece.spans.size() + kPieceBytes);
     queued_bytes_ -= piece.spans.size() + kPieceBytes;
     if (batch.count > 0) batch.spans += ',';
     batch.spans += piece.spans;
     batch.count += piece.count;
   }
+  JD_ASSERT(queued_bytes_ == 0 || !pieces_.empty());
   sending_bytes_ = batch.spans.size();
   return batch;
 }

@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/assert.h"
+
 namespace jindou::webhook {
 
 // Any number of writers, one reader.
@@ -45,7 +47,9 @@ class Mailbox {
         out.push_back(std::move(node->value));
       }
     }
-    size_.fetch_sub(out.size(), std::memory_order_relaxed);
+    // What is put was counted before.
+    const std::size_t before = size_.fetch_sub(out.size(), std::memory_order_relaxed);
+    JD_ASSERT(before >= out.size());
     return out;
   }
 
