@@ -1,12 +1,12 @@
 #include "access/access.h"
 
 #include <algorithm>
-#include <boost/beast/core/string.hpp>
 #include <utility>
 
 #include "access/key_secret.h"
 #include "access/login_token.h"
 #include "access/read_token.h"
+#include "base/ascii.h"
 #include "model/id_rules.h"
 
 namespace jindou::access {
@@ -22,7 +22,7 @@ std::string bearer_token(const http::Request& request) {
   if (text.empty()) text = request.query_value("Authorization");
   constexpr std::string_view kWord = "bearer ";
   if (text.size() >= kWord.size() &&
-      boost::beast::iequals(std::string_view(text).substr(0, kWord.size()), kWord)) {
+      ascii_iequals(std::string_view(text).substr(0, kWord.size()), kWord)) {
     text.erase(0, kWord.size());
   }
   const auto start = text.find_first_not_of(' ');

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <boost/beast/core/string.hpp>
 #include <cctype>
 
 #include "base/ascii.h"
@@ -29,7 +28,7 @@ bool is_loopback(const std::string& address) {
 bool knows_host(const PageRules& rules, std::string_view host) {
   return config::is_local_name(host) || rules.origins.names_host(host) ||
          std::any_of(rules.host_names.begin(), rules.host_names.end(),
-                     [&](const std::string& name) { return boost::beast::iequals(name, host); });
+                     [&](const std::string& name) { return ascii_iequals(name, host); });
 }
 
 // Only where it listens on one address: on all of them it is reached under the host of the API.
@@ -38,13 +37,13 @@ bool is_demo(const PageRules& rules, std::string_view origin) {
   const auto page = config::parse_origin(origin);
   if (!page || page->scheme != "http" || page->port != rules.demo->port) return false;
   return rules.demo->is_loopback() ? config::is_loopback_name(page->host)
-                                   : boost::beast::iequals(page->host, rules.demo->host);
+                                   : ascii_iequals(page->host, rules.demo->host);
 }
 
 bool is_json(std::string_view content_type) {
   content_type = content_type.substr(0, content_type.find(';'));
   while (content_type.ends_with(' ')) content_type.remove_suffix(1);
-  return boost::beast::iequals(content_type, "application/json");
+  return ascii_iequals(content_type, "application/json");
 }
 
 bool is_same_origin(std::string_view origin, std::string_view host) {

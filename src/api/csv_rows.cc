@@ -1,8 +1,7 @@
 #include "api/csv_rows.h"
 
-#include <boost/beast/core/string.hpp>
-
 #include "api/query_number.h"
+#include "base/ascii.h"
 #include "codec/byte_order_mark.h"
 
 namespace jindou::api {
@@ -33,7 +32,7 @@ bool is_csv(const Request& request) {
   std::string_view type = request.header("content-type");
   type = type.substr(0, type.find(';'));
   while (type.ends_with(' ')) type.remove_suffix(1);
-  return boost::beast::iequals(type, "text/csv");
+  return ascii_iequals(type, "text/csv");
 }
 
 Result<CsvRows> CsvRows::create(const Request& request, std::size_t head_bytes_max,

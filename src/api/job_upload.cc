@@ -5,7 +5,6 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/beast/core/string.hpp>
 #include <charconv>
 #include <chrono>
 #include <optional>
@@ -17,6 +16,7 @@
 #include "api/repeatable.h"
 #include "api/send_command.h"
 #include "api/send_query.h"
+#include "base/ascii.h"
 #include "base/assert.h"
 #include "base/time_zone.h"
 #include "codec/json_writer.h"
@@ -55,7 +55,7 @@ bool prefers_async(const Request& request) {
     one = one.substr(0, one.find(';'));
     while (!one.empty() && (one.front() == ' ' || one.front() == '\t')) one.remove_prefix(1);
     while (!one.empty() && (one.back() == ' ' || one.back() == '\t')) one.remove_suffix(1);
-    if (boost::beast::iequals(one, "respond-async")) return true;
+    if (ascii_iequals(one, "respond-async")) return true;
   }
   return false;
 }

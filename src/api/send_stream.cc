@@ -6,7 +6,6 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/beast/core/string.hpp>
 #include <chrono>
 #include <cstdint>
 #include <exception>
@@ -27,6 +26,7 @@
 #include "api/send_command.h"
 #include "api/send_query.h"
 #include "api/template_routes.h"
+#include "base/ascii.h"
 #include "base/assert.h"
 #include "base/byte_budget.h"
 #include "codec/batch_common.h"
@@ -250,7 +250,7 @@ class ItemStream {
   LineSplitter lines_;
   std::optional<CsvRows> rows_;
   BudgetShare group_share_;
-  BudgetShare head_share_;  // of what all lines have in common
+  BudgetShare head_share_;      // of what all lines have in common
   std::size_t piece_left_ = 0;  // bytes of the part that is taken
   Group group_;                 // is being gathered
   std::optional<Group> next_;   // waits to be delivered
@@ -842,7 +842,7 @@ bool is_item_stream(const Request& request) {
   std::string_view type = request.header("content-type");
   type = type.substr(0, type.find(';'));
   while (type.ends_with(' ')) type.remove_suffix(1);
-  return boost::beast::iequals(type, kContentType);
+  return ascii_iequals(type, kContentType);
 }
 
 Task<void> post_item_stream(Services& services, Request& request, Response& response) {

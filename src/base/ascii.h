@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -22,6 +23,16 @@ inline std::string ascii_lower(std::string_view text) {
   std::string out(text);
   for (char& c : out) c = ascii_lower(c);
   return out;
+}
+
+// Whether both are the same but for the case of letters: names of HTTP, which come from anybody.
+// Not Boost's iequals(), which reads a byte behind texts that differ in case alone (1.81, 1.83).
+constexpr bool ascii_iequals(std::string_view left, std::string_view right) {
+  if (left.size() != right.size()) return false;
+  for (std::size_t i = 0; i < left.size(); ++i) {
+    if (ascii_lower(left[i]) != ascii_lower(right[i])) return false;
+  }
+  return true;
 }
 
 }  // namespace jindou

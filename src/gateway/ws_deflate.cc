@@ -1,11 +1,11 @@
 #include "gateway/ws_deflate.h"
 
 #include <algorithm>
-#include <boost/beast/core/string.hpp>
 #include <charconv>
 #include <new>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/free_memory.h"
 
 namespace jindou::gateway {
@@ -68,7 +68,7 @@ Parameter parse_parameter(std::string_view text) {
 }
 
 bool is_name(std::string_view text, std::string_view name) {
-  return boost::beast::iequals({text.data(), text.size()}, {name.data(), name.size()});
+  return ascii_iequals({text.data(), text.size()}, {name.data(), name.size()});
 }
 
 // `parameters` is what follows the name of the extension.

@@ -1,7 +1,8 @@
 #include "http/answer_fields.h"
 
 #include <algorithm>
-#include <boost/beast/core/string.hpp>
+
+#include "base/ascii.h"
 
 namespace jindou::http {
 
@@ -49,7 +50,7 @@ constexpr AnswerField kAnswerFields[] = {
 
 const AnswerField* find_answer_field(std::string_view name) {
   for (const AnswerField& field : kAnswerFields) {
-    if (boost::beast::iequals(field.name, name)) return &field;
+    if (ascii_iequals(field.name, name)) return &field;
   }
   return nullptr;
 }

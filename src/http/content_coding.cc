@@ -1,7 +1,8 @@
 #include "http/content_coding.h"
 
-#include <boost/beast/core/string.hpp>
 #include <cstddef>
+
+#include "base/ascii.h"
 
 namespace jindou::http {
 namespace {
@@ -20,7 +21,7 @@ std::string_view cut_off(std::string_view& text, char mark) {
   return trimmed(part);
 }
 
-bool is(std::string_view text, std::string_view name) { return boost::beast::iequals(text, name); }
+bool is(std::string_view text, std::string_view name) { return ascii_iequals(text, name); }
 
 bool is_gzip(std::string_view name) { return is(name, "gzip") || is(name, "x-gzip"); }
 

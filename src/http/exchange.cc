@@ -1,7 +1,6 @@
 #include "http/exchange.h"
 
-#include <boost/beast/core/string.hpp>
-
+#include "base/ascii.h"
 #include "config/origin.h"
 #include "http/query.h"
 
@@ -13,7 +12,7 @@ std::string Request::query_value(std::string_view name) const {
 
 std::string_view Request::header(std::string_view name) const {
   for (const Header& header : headers_) {
-    if (boost::beast::iequals(view(header.name), name)) return view(header.value);
+    if (ascii_iequals(view(header.name), name)) return view(header.value);
   }
   return {};
 }
@@ -21,7 +20,7 @@ std::string_view Request::header(std::string_view name) const {
 std::string Request::header_list(std::string_view name) const {
   std::string list;
   for (const Header& header : headers_) {
-    if (!boost::beast::iequals(view(header.name), name)) continue;
+    if (!ascii_iequals(view(header.name), name)) continue;
     if (!list.empty()) list += ", ";
     list += view(header.value);
   }

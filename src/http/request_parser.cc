@@ -1,9 +1,10 @@
 #include "http/request_parser.h"
 
 #include <algorithm>
-#include <boost/beast/core/string.hpp>
 #include <boost/beast/http/error.hpp>
 #include <functional>
+
+#include "base/ascii.h"
 
 namespace jindou::http {
 namespace {
@@ -25,7 +26,7 @@ struct AbsoluteTarget {
 AbsoluteTarget split_absolute(std::string_view target) {
   for (const std::string_view scheme : {"http://", "https://"}) {
     if (target.size() < scheme.size() ||
-        !boost::beast::iequals({target.data(), scheme.size()}, {scheme.data(), scheme.size()})) {
+        !ascii_iequals({target.data(), scheme.size()}, {scheme.data(), scheme.size()})) {
       continue;
     }
     target.remove_prefix(scheme.size());
@@ -193,7 +194,7 @@ void RequestParser::on_field_impl(Field field, string_view name, string_view val
       content_length_seen_ = true;
       break;
     case Field::transfer_encoding:
-      if (!boost::beast::iequals(value, "chunked")) {
+      if (!ascii_iequals(value, "chunked")) {
         return fail(400, "Transfer-Encoding must be chunked", ec);
       }
       transfer_encoding_seen_ = true;
@@ -209,7 +210,7 @@ void RequestParser::on_field_impl(Field field, string_view name, string_view val
       break;
     case Field::content_encoding: content_encoding_.add(std_view(value)); break;
     case Field::expect:
-      if (!boost::beast::iequals(value, "100-continue")) {
+      if (!ascii_iequals(value, "100-continue")) {
         return fail(417, "the only supported expectation is 100-continue", ec);
       }
       expects_continue_ = request_.version() >= 11;

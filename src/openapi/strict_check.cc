@@ -1,13 +1,13 @@
 #include "openapi/strict_check.h"
 
 #include <algorithm>
-#include <boost/beast/core/string.hpp>
 #include <map>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/ascii.h"
 #include "base/assert.h"
 #include "base/edit_distance.h"
 #include "bodies/send_choices.h"
@@ -188,13 +188,13 @@ void check_query(std::string_view query, const std::vector<std::string>& known, 
 
 bool is_choice_field(std::string_view name) {
   return name.size() > kChoiceFields.size() &&
-         boost::beast::iequals(name.substr(0, kChoiceFields.size()), kChoiceFields) &&
-         !boost::beast::iequals(name, kStrictHeader);
+         ascii_iequals(name.substr(0, kChoiceFields.size()), kChoiceFields) &&
+         !ascii_iequals(name, kStrictHeader);
 }
 
 const bodies::SendChoice* choice_of_field(std::string_view name) {
   for (const bodies::SendChoice& choice : bodies::send_choices()) {
-    if (!choice.field.empty() && boost::beast::iequals(choice.field, name)) return &choice;
+    if (!choice.field.empty() && ascii_iequals(choice.field, name)) return &choice;
   }
   return nullptr;
 }
@@ -283,8 +283,7 @@ bool is_of_lines(const http::Request& request) {
   const std::string_view given = request.header("content-type");
   std::string_view type = given.substr(0, given.find(';'));
   while (type.ends_with(' ')) type.remove_suffix(1);
-  return boost::beast::iequals(type, "application/x-ndjson") ||
-         boost::beast::iequals(type, "text/csv");
+  return ascii_iequals(type, "application/x-ndjson") || ascii_iequals(type, "text/csv");
 }
 
 }  // namespace
