@@ -5,10 +5,15 @@ import concurrent.futures
 import json
 import pathlib
 import re
+import signal
 import socket
+import subprocess
+import sys
 import unittest
 
+from control_group import ControlGroup, Unavailable
 from harness import GROUP, PERSON, QUICK, Server, build_setting, wait_until
+from message_load import person_batches, send_all
 
 MIB = 1 << 20
 
@@ -83,6 +88,37 @@ class MemoryLimit(unittest.TestCase):
             self.assertIn(200, answers)
             peak = status_bytes(server, "VmHWM")
             self.assertLess(peak, 256 * MIB, f"{peak / MIB:.0f} MiB")
+
+
+@measures_memory
+class InAControlGroup(unittest.TestCase):
+    """As in a container: the limit is the kernel's, which kills, and nothing is configured."""
+
+    def setUp(self):
+        self.group = ControlGroup(memory=512 * MIB)
+        try:
+            self.group.__enter__()
+        except Unavailable as why:
+            self.skipTest(str(why))
+        self.addCleanup(self.group.remove)
+
+    def test_messages_to_many_users_do_not_kill_a_server_with_512_mib(self):
+        # tests/sizes/run.sh sends to a million of them.
+        users = 20_000 if QUICK else 100_000
+        payload = base64.b64encode(b"x" * 200).decode()
+        with Server(wrapper=lambda _: self.group.words()) as server:
+            server.wait_for_log("caches and buffers are made for 512 MiB: the limit of the control "
+                                "group")
+            send_all(server, person_batches(users, 1000, payload), seconds=240)
+            self.assertEqual((server.alive(), self.group.killed()), (True, 0))
+            self.assertEqual(server.get("/health").status, 200)
+            self.assertEqual(server.max_seq("sender", PERSON, f"user-{users - 1}"), 1)
+
+    def test_whoever_takes_more_is_killed(self):
+        # Else the test above would say nothing.
+        done = subprocess.run(self.group.words() + [sys.executable, "-c", "b'x' * (600 << 20)"],
+                              stderr=subprocess.PIPE, check=False)
+        self.assertEqual((done.returncode, self.group.killed()), (-signal.SIGKILL, 1), done)
 
 
 @measures_memory

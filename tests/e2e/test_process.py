@@ -16,6 +16,7 @@ import time
 import unittest
 
 import certificates
+from control_group import ControlGroup, Unavailable
 from harness import RawHttp, Server, ServerCase, binary, fresh, item, wait_until
 from operations_page import run_shown
 from wkproto import Client
@@ -293,14 +294,26 @@ class FewOpenFiles(unittest.TestCase):
 class FewProcessors(unittest.TestCase):
     """Threads are as many as processors that the server may use, not as the machine has."""
 
-    def test_one_processor_has_one_network_thread(self):
-        first = str(min(os.sched_getaffinity(0)))
-        server = Server(wrapper=lambda _: ["taskset", "-c", first])
+    def network_threads(self, wrapper):
+        server = Server(wrapper=wrapper)
         self.addCleanup(server.destroy)
         server.start()
         names = [path.read_text().strip()
                  for path in pathlib.Path(f"/proc/{server.process.pid}/task").glob("*/comm")]
-        self.assertEqual([name for name in names if re.fullmatch(r"io-\d+", name)], ["io-0"], names)
+        return [name for name in names if re.fullmatch(r"io-\d+", name)]
+
+    def test_one_processor_has_one_network_thread(self):
+        first = str(min(os.sched_getaffinity(0)))
+        self.assertEqual(self.network_threads(lambda _: ["taskset", "-c", first]), ["io-0"])
+
+    def test_the_time_of_one_processor_has_one_network_thread(self):
+        group = ControlGroup(processors=1)
+        try:
+            group.__enter__()
+        except Unavailable as why:
+            self.skipTest(str(why))
+        self.addCleanup(group.remove)
+        self.assertEqual(self.network_threads(lambda _: group.words()), ["io-0"])
 
 
 class SaidAtStart(unittest.TestCase):
