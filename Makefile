@@ -7,7 +7,7 @@ DATA ?= ./data
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run chat build packages deb dist test demo bench check format clean
+.PHONY: help run chat build packages deb dist test demo bench sizes check format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | column -t -s $$'\t' 2>/dev/null \
@@ -47,6 +47,10 @@ demo: build ## real clients, two groups, one batch; exit 0 when every message ar
 
 bench: build ## the benchmark against the disk and the bare store
 	@$(RELEASE) bench $(ARGS)
+
+sizes: build ## how big a machine: what sessions, channels, messages take, as a table
+	@scripts/setup-debian.sh test
+	@tests/sizes/run.sh $(RELEASE) $(ARGS)
 
 check: ## format, layers, words, documents, locks, commits, clang-tidy
 	@scripts/setup-debian.sh check
