@@ -80,7 +80,8 @@ int show_list(simdjson::dom::element answer) {
 
 void add_options(CLI::App& app, BackupOptions& options) {
   app.footer(kBackupFooter);
-  add_server_options(app, options);
+  // It asks once: --patience would promise more.
+  add_address_options(app, options);
   app.add_flag("--list", options.list, "make none; print the directory and bytes of each there is");
   app.add_flag("--json", options.json, "print what the server says, JSON, as it is");
 }

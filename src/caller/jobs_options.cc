@@ -28,7 +28,12 @@ CLI::App* add_command(CLI::App& app, JobsOptions& options, Command command,
                       const std::string& description) {
   CLI::App* const added = app.add_subcommand(command_name(command), description);
   added->callback([&options, command] { options.command = command; });
-  add_server_options(*added, options);
+  // The others ask once and say what came of it.
+  if (command == Command::watch) {
+    add_server_options(*added, options);
+  } else {
+    add_address_options(*added, options);
+  }
   if (command != Command::list) {
     added->add_option("ID", options.job, "the job, as the answer to its batch names it")
         ->required();

@@ -55,6 +55,18 @@ TEST(JobsOptions, EachCommandHasItsFlags) {
   EXPECT_EQ(options.from, 7U);
 }
 
+TEST(JobsOptions, OnlyWatchingIsPatient) {
+  JobsOptions options;
+  EXPECT_EQ(parse({"watch", kJob, "--patience", "7"}, options), "");
+  EXPECT_EQ(options.patience, 7);
+  for (const Command command : {Command::show, Command::pause, Command::resume, Command::cancel,
+                                Command::retry, Command::results}) {
+    EXPECT_NE(parse({command_name(command), kJob, "--patience", "7"}, options), "")
+        << command_name(command);
+  }
+  EXPECT_NE(parse({"list", "--patience", "7"}, options), "");
+}
+
 TEST(JobsOptions, WhatIsWrongIsSaid) {
   const std::vector<std::vector<std::string>> wrong = {
       {},

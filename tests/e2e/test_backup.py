@@ -411,6 +411,8 @@ class VerifyAndRestore(unittest.TestCase):
             done = self.run_jindou("backup", "--url", "http://" + server.http)
             self.assertEqual((done.returncode, done.stdout), (2, ""), done)
             self.assertIn("backup.dir is empty", done.stderr)
+        done = self.run_jindou("backup", "--patience", "5")  # it does not try again
+        self.assertEqual((done.returncode, "--patience" in done.stderr), (2, True), done)
         done = self.run_jindou("backup", "--url", "http://127.0.0.1:1", "--timeout", "5")
         self.assertEqual(done.returncode, 3, done)
 
