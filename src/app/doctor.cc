@@ -255,6 +255,15 @@ Finding examine_memory(const config::Settings& settings) {
   return finding_of(Weight::fine, "memory", text);
 }
 
+// The first of the trusted proxies that is another machine; empty: all of them are this one.
+std::string proxy_elsewhere(const config::Settings& settings) {
+  for (const std::string& network : settings.gateway.trusted_proxies) {
+    const config::ListenAddress first{network.substr(0, network.find('/')), 0};
+    if (!first.is_loopback()) return network;
+  }
+  return {};
+}
+
 const char* word_of(Weight weight) {
   switch (weight) {
     case Weight::fine: return "ok";
@@ -337,6 +346,36 @@ Finding judge_certificate(std::int64_t now, std::int64_t not_after) {
   return finding_of(Weight::fine, subject, text);
 }
 
+Finding judge_api(const config::Settings& settings) {
+  const std::string subject = "API";
+  if (settings.http_addr.empty()) {
+    return finding_of(Weight::fine, subject, "there is none: httpAddr is empty");
+  }
+  if (!settings.manager_token.empty() || !settings.api_keys.empty()) {
+    return finding_of(Weight::fine, subject, "it asks for managerToken or an API key");
+  }
+  constexpr const char* kAdvice =
+      "set managerToken (openssl rand -hex 16) or apiKeys: without them whoever leaves out the "
+      "read token reads everything, and may send and change, on each path that is let through";
+  const auto address = config::parse_listen_address(settings.http_addr);
+  if (address && !address->is_loopback()) {
+    return finding_of(Weight::warning, subject,
+                      fmt::format("other machines reach httpAddr {}, and it asks for no token",
+                                  settings.http_addr),
+                      kAdvice);
+  }
+  if (const std::string network = proxy_elsewhere(settings); !network.empty()) {
+    return finding_of(
+        Weight::warning, subject,
+        fmt::format("it asks nobody for a token, and gateway.trustedProxies has {}: what a proxy "
+                    "lets through to it is open to everybody",
+                    network),
+        kAdvice);
+  }
+  return finding_of(Weight::fine, subject,
+                    "only this machine reaches it, and it asks nobody for a token");
+}
+
 std::vector<Finding> examine(const config::Settings& settings) {
   std::vector<Finding> findings;
   const std::string existing = existing_directory(settings.data_dir);
@@ -350,6 +389,7 @@ std::vector<Finding> examine(const config::Settings& settings) {
   }
   findings.push_back(examine_clock());
   examine_ports(settings, owner, findings);
+  findings.push_back(judge_api(settings));
   examine_files(settings, findings);
   return findings;
 }

@@ -36,6 +36,10 @@ Finding judge_room(const std::string& directory, std::uint64_t free, std::uint64
 Finding judge_syncs(std::vector<std::chrono::microseconds> took);
 // Seconds since 1970: now, and when the certificate ends.
 Finding judge_certificate(std::int64_t now, std::int64_t not_after);
+// Whether others than this machine may reach an HTTP API that asks nobody for a token: by httpAddr,
+// or through proxies elsewhere, which gateway.trustedProxies names. `settings` have passed
+// validate().
+Finding judge_api(const config::Settings& settings);
 
 // Everything, in the order in which it is printed.
 std::vector<Finding> examine(const config::Settings& settings);

@@ -63,6 +63,40 @@ TEST(Doctor, SeesTheEndOfACertificate) {
   EXPECT_EQ(judge_certificate(kNow, kNow - 3 * kDaySeconds).text, "it ended 3 days ago");
 }
 
+TEST(Doctor, WarnsOfAnApiThatIsOpenToOthers) {
+  config::Settings settings;
+  settings.http_addr = "localhost:5001";
+  expect_weight(judge_api(settings), Weight::fine);
+
+  settings.http_addr = "0.0.0.0:5001";
+  settings.allow_open_api = true;
+  const Finding open = judge_api(settings);
+  expect_weight(open, Weight::warning);
+  EXPECT_NE(open.text.find("0.0.0.0:5001"), std::string::npos) << open.text;
+  EXPECT_NE(open.advice.find("managerToken"), std::string::npos) << open.advice;
+  settings.http_addr = ":5001";
+  expect_weight(judge_api(settings), Weight::warning);
+  settings.http_addr.clear();
+  expect_weight(judge_api(settings), Weight::fine);
+
+  settings.http_addr = "127.0.0.1:5001";
+  settings.gateway.trusted_proxies = {"127.0.0.0/8", "::1/128"};
+  expect_weight(judge_api(settings), Weight::fine);
+  for (const char* network : {"10.0.0.0/8", "0.0.0.0/0", "2001:db8::/32", "192.0.2.7"}) {
+    settings.gateway.trusted_proxies.back() = network;
+    const Finding behind = judge_api(settings);
+    expect_weight(behind, Weight::warning);
+    EXPECT_NE(behind.text.find(network), std::string::npos) << behind.text;
+  }
+
+  settings.api_keys = {"name: shop"};
+  expect_weight(judge_api(settings), Weight::fine);
+  settings.api_keys.clear();
+  settings.manager_token = "0123456789abcdef";
+  settings.http_addr = "0.0.0.0:5001";
+  expect_weight(judge_api(settings), Weight::fine);
+}
+
 TEST(Doctor, LeavesNothingBehind) {
   std::string directory =
       (std::filesystem::temp_directory_path() / "jindou-doctor-XXXXXX").string();

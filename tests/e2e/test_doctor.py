@@ -44,7 +44,7 @@ class Doctor(unittest.TestCase):
     def test_it_looks_at_everything_and_leaves_nothing(self):
         status, output, errors = self.doctor()
         self.assertIn(status, (0, 1), errors)  # a matter of the machine
-        for subject in ("open files", "memory", "data directory", "disk", "clock", "port"):
+        for subject in ("open files", "memory", "data directory", "disk", "clock", "port", "API"):
             self.assertRegex(output, r"(?m)^(ok|warning|PROBLEM) +%s: " % subject)
         self.assertRegex(output, r"(?m)^\d+ problems, \d+ warnings$")
         self.assertEqual(os.listdir(self.dir), [])
@@ -112,6 +112,16 @@ class Doctor(unittest.TestCase):
         status, output, _ = self.doctor(*words, "wssConfig.keyFile=" + str(cert))
         self.assertEqual(status, 1)
         self.assertRegex(output, r"(?m)^PROBLEM +files: wssConfig")
+
+    def test_an_api_that_asks_nobody_is_told_where_others_may_reach_it(self):
+        _, *addresses = free_addresses(4)
+        open_api = ["0.0.0.0:0", *addresses]
+        _, output, _ = self.doctor("--set", "allowOpenApi=true", addresses=open_api)
+        self.assertRegex(output, r"(?m)^warning +API: other machines reach httpAddr 0\.0\.0\.0:0")
+        behind = ("--set", "gateway.trustedProxies=10.0.0.0/8")
+        self.assertRegex(self.doctor(*behind)[1], r"(?m)^warning +API: .* has 10\.0\.0\.0/8: ")
+        for words in ((), (*behind, "--set", "managerToken=0123456789abcdef")):
+            self.assertRegex(self.doctor(*words)[1], r"(?m)^ok +API: ")
 
     def test_a_wrong_configuration_is_the_first_thing_to_mend(self):
         status, output, errors = self.doctor("--set", "api.maxBatch=0")
