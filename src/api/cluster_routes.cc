@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,6 +14,7 @@
 #include "api/channel_ids.h"
 #include "api/connection_routes.h"
 #include "api/core_calls.h"
+#include "api/created_offsets.h"
 #include "api/listing_pages.h"
 #include "api/loaded_answers.h"
 #include "api/message_views.h"
@@ -34,21 +36,73 @@ using partition::ListingPage;
 using partition::MemberList;
 
 constexpr PageLimits kClusterLimits{20, 1000};
+// Pages of users without a device that one page of devices passes over, so that it has an entry,
+// whose created_at goes on.
+constexpr int kDevicePagesMax = 50;
 // An array of uids has no place for a cursor.
 constexpr std::size_t kClusterMembersMax = 10'000;
-// Where a list goes on by the time of creation, there is one that no list begins with: whoever asks
-// with it is told so (check_paging), and not given the first page again.
+// Of what is not on a page and was never created: 0 would be the beginning of a list.
 constexpr std::int64_t kNoCreationTime = 1;
+constexpr std::int64_t kNanoseconds = 1'000'000'000;
 constexpr std::string_view kClusterChannelsPath = "/cluster/channels/";
 
-// These lists go on by a time there; here there is none that would be another for every entry.
-// Errors: invalid.
-Result<void> check_paging(const Request& request) {
-  const std::string offset = request.query_value("offset_created_at");
-  if ((offset.empty() || offset == "0") && request.query_value("pre") != "1") return {};
-  return Error(Errc::invalid,
-               "lists do not go on by offset_created_at and pre: ask with cursor, which is the "
-               "next_cursor of the page before");
+// Where a page begins by offset_created_at and pre (created_offsets.h).
+struct CreatedPlace {
+  bool beyond = false;      // the page that was shown is the last, or the first: nothing comes
+  std::int64_t before = 0;  // CreatedOffsets::Page::before of the page
+};
+
+// Has `page` begin where the request says. Errors: invalid.
+Result<CreatedPlace> read_created_place(const Services& services, const Request& request,
+                                        PageRequest& page) {
+  constexpr std::uint64_t kMost = std::numeric_limits<std::int64_t>::max();
+  const auto given = query_number(request, "offset_created_at", kMost);
+  if (!given) {
+    return Error(Errc::invalid, "offset_created_at must be the created_at of an entry");
+  }
+  const auto offset = static_cast<std::int64_t>(*given);
+  const bool back = request.query_value("pre") == "1";
+  const bool by_cursor = !page.query().from.empty();
+  CreatedPlace place;
+  if (offset == 0) {
+    if (back) {
+      return Error(Errc::invalid,
+                   "pre=1 wants offset_created_at, the created_at of the first entry of the page "
+                   "behind the one that is asked for");
+    }
+    if (by_cursor) place.before = CreatedOffsets::kUnknown;
+    return place;
+  }
+  if (by_cursor) {
+    return Error(Errc::invalid,
+                 "cursor and offset_created_at both say where the page begins: leave one out");
+  }
+  std::optional<CreatedOffsets::Page> found = services.created_offsets.find(page.name(), offset);
+  if (found && !back) {
+    place.before = offset;
+    place.beyond = found->next.empty();
+    if (!place.beyond) page.begin_at(std::move(found->next));
+    return place;
+  }
+  if (found && found->before == 0) {
+    place.beyond = true;
+    return place;
+  }
+  if (found) found = services.created_offsets.find(page.name(), found->before);
+  if (!found) {
+    return Error(Errc::invalid,
+                 "offset_created_at is of no page of this list that was answered lately: begin "
+                 "anew without it, or go on by cursor, the next_cursor of the page before");
+  }
+  place.before = found->before;
+  page.begin_at(std::move(found->begin));
+  return place;
+}
+
+// What created_at of the entries of a page is to have below the second.
+std::int64_t remember_page(Services& services, const PageRequest& page, const CreatedPlace& place,
+                           const std::string& next) {
+  return services.created_offsets.remember({page.name(), page.query().from, next, place.before});
 }
 
 void write_cluster_end(JsonWriter& json, const PageRequest& page, const std::string& next,
@@ -91,17 +145,21 @@ Task<void> get_cluster_nodes(Services& services, Request&, Response& response) {
 struct ClusterUsersRequest : PageRequest {
   std::string uid;
   std::optional<std::uint8_t> flag;
+  CreatedPlace place;
 };
 
 // `devices`: they are what is listed. Errors: invalid.
-Result<ClusterUsersRequest> read_cluster_users(const Request& request, bool devices) {
-  JD_RETURN_IF_ERROR(check_paging(request));
+Result<ClusterUsersRequest> read_cluster_users(const Services& services, const Request& request,
+                                               bool devices) {
   const auto flag = query_number(request, "device_flag", 255);
   if (devices && !flag) {
     return Error(Errc::invalid, "device_flag must be a number from 0 to 255");
   }
   JD_TRY(PageRequest page, PageRequest::read(request, "cluster/users", kClusterLimits, {}));
-  ClusterUsersRequest users{std::move(page), request.query_value("uid"), std::nullopt};
+  ClusterUsersRequest users{std::move(page), request.query_value("uid"), std::nullopt, {}};
+  if (users.uid.empty()) {
+    JD_TRY(users.place, read_created_place(services, request, users));
+  }
   if (devices && !request.query_value("device_flag").empty()) {
     users.flag = static_cast<std::uint8_t>(*flag);
   }
@@ -111,24 +169,55 @@ Result<ClusterUsersRequest> read_cluster_users(const Request& request, bool devi
 // Blocks. Errors: storage.
 Result<ListingPage<ListedUser>> load_cluster_users(const ApiDeps& deps,
                                                    const ClusterUsersRequest& wanted) {
-  if (wanted.uid.empty()) return load_user_page(deps, wanted);
   ListingPage<ListedUser> page;
+  if (wanted.place.beyond) return page;
+  if (wanted.uid.empty()) return load_user_page(deps, wanted);
   JD_TRY(auto user, listings_of(deps).load_user(wanted.uid));
   if (user) page.entries.push_back(std::move(*user));
   return page;
+}
+
+// `only`: this device flag; empty: all.
+bool is_listed(const partition::StoredDevice& device, std::optional<std::uint8_t> only) {
+  return !only || raw(device.flag) == *only;
+}
+
+// The same, up to the first users of whom a device is listed. Blocks. Errors: storage.
+Result<ListingPage<ListedUser>> load_cluster_devices(const ApiDeps& deps,
+                                                     const ClusterUsersRequest& wanted) {
+  const auto has_device = [&wanted](const ListedUser& user) {
+    return std::ranges::any_of(user.devices, [&wanted](const partition::StoredDevice& device) {
+      return is_listed(device, wanted.flag);
+    });
+  };
+  ClusterUsersRequest asked = wanted;
+  for (int pages = 1;; ++pages) {
+    JD_TRY(ListingPage<ListedUser> page, load_cluster_users(deps, asked));
+    if (page.next.empty() || pages == kDevicePagesMax) return page;
+    if (std::ranges::any_of(page.entries, has_device)) return page;
+    asked.begin_at(std::move(page.next));
+  }
 }
 
 std::size_t sessions_of(const Services& services, std::string_view uid) {
   return services.deps.sessions_of_user ? services.deps.sessions_of_user(uid).size() : 0;
 }
 
-void write_cluster_user(JsonWriter& json, const Services& services, const ListedUser& user) {
+// Of the users on a page, and of their devices.
+std::int64_t created_at_on(Services& services, const ClusterUsersRequest& page,
+                           const ListingPage<ListedUser>& found) {
+  if (!page.uid.empty()) return kNoCreationTime;
+  return remember_page(services, page, page.place, found.next);
+}
+
+void write_cluster_user(JsonWriter& json, const Services& services, const ListedUser& user,
+                        std::int64_t created_at) {
   json.string("uid", user.uid);
   json.number("device_count", user.devices.size());
   json.number("online_device_count", online_flags(services, user.uid).size());
   json.number("conn_count", sessions_of(services, user.uid));
   json.number("slot", raw(services.deps.records.readers().map().of_user(user.uid)));
-  json.number("created_at", kNoCreationTime);
+  json.number("created_at", created_at);
 }
 
 std::string cluster_flag_text(DeviceFlag flag) {
@@ -140,12 +229,12 @@ std::string cluster_flag_text(DeviceFlag flag) {
   }
 }
 
-// `only`: this device flag; empty: all. Returns how many there are.
+// `only`: as above. Returns how many there are.
 std::size_t write_cluster_devices(JsonWriter& json, const ListedUser& user,
-                                  std::optional<std::uint8_t> only) {
+                                  std::optional<std::uint8_t> only, std::int64_t created_at) {
   std::size_t count = 0;
   for (const partition::StoredDevice& device : user.devices) {
-    if (only && raw(device.flag) != *only) continue;
+    if (!is_listed(device, only)) continue;
     const bool master = device.level == DeviceLevel::master;
     json.begin_object();
     json.string("uid", user.uid);
@@ -155,7 +244,7 @@ std::size_t write_cluster_devices(JsonWriter& json, const ListedUser& user,
     json.string("device_flag_format", cluster_flag_text(device.flag));
     json.number("device_level", raw(device.level));
     json.string("device_level_format", master ? "master" : "slave");
-    json.number("created_at", kNoCreationTime);
+    json.number("created_at", created_at);
     json.end_object();
     ++count;
   }
@@ -164,12 +253,14 @@ std::size_t write_cluster_devices(JsonWriter& json, const ListedUser& user,
 
 Task<void> get_cluster_users(Services& services, Request& request, Response& response) {
   if (!admit_node(services, request, response)) co_return;
-  auto wanted = read_cluster_users(request, false);
+  auto wanted = read_cluster_users(services, request, false);
   const auto write = [&services](JsonWriter& json, const ClusterUsersRequest& page,
                                  const ListingPage<ListedUser>& found) {
-    json.objects("data", found.entries, [&services](JsonWriter& out, const ListedUser& user) {
-      write_cluster_user(out, services, user);
-    });
+    const std::int64_t created_at = created_at_on(services, page, found);
+    json.objects("data", found.entries,
+                 [&services, created_at](JsonWriter& out, const ListedUser& user) {
+                   write_cluster_user(out, services, user, created_at);
+                 });
     write_cluster_end(json, page, found.next, found.entries.size());
   };
   co_await answer_loaded(services, response, std::move(wanted), load_cluster_users, write);
@@ -177,18 +268,19 @@ Task<void> get_cluster_users(Services& services, Request& request, Response& res
 
 Task<void> get_cluster_devices(Services& services, Request& request, Response& response) {
   if (!admit_node(services, request, response)) co_return;
-  auto wanted = read_cluster_users(request, true);
-  const auto write = [](JsonWriter& json, const ClusterUsersRequest& page,
-                        const ListingPage<ListedUser>& found) {
+  auto wanted = read_cluster_users(services, request, true);
+  const auto write = [&services](JsonWriter& json, const ClusterUsersRequest& page,
+                                 const ListingPage<ListedUser>& found) {
+    const std::int64_t created_at = created_at_on(services, page, found);
     std::size_t count = 0;
     json.begin_array("data");
     for (const ListedUser& user : found.entries) {
-      count += write_cluster_devices(json, user, page.flag);
+      count += write_cluster_devices(json, user, page.flag, created_at);
     }
     json.end_array();
     write_cluster_end(json, page, found.next, count);
   };
-  co_await answer_loaded(services, response, std::move(wanted), load_cluster_users, write);
+  co_await answer_loaded(services, response, std::move(wanted), load_cluster_devices, write);
 }
 
 // ---- channels -----------------------------------------------------------------------------------
@@ -201,11 +293,12 @@ struct ClusterChannel {
 // The channel called `channel`, or a page of all.
 struct ClusterChannelsRequest : ChannelPageRequest {
   std::optional<ChannelKey> channel;
+  CreatedPlace place;
 };
 
 // Errors: invalid.
-Result<ClusterChannelsRequest> read_cluster_channels(const Request& request) {
-  JD_RETURN_IF_ERROR(check_paging(request));
+Result<ClusterChannelsRequest> read_cluster_channels(const Services& services,
+                                                     const Request& request) {
   std::string given_type = request.query_value("channel_type");
   if (given_type == "0") given_type.clear();
   JD_TRY(const ChannelType type, read_query_type(given_type));
@@ -215,12 +308,17 @@ Result<ClusterChannelsRequest> read_cluster_channels(const Request& request) {
   }
   JD_TRY(ChannelPageRequest page,
          read_channel_page(request, "cluster/channels/", given_type, kClusterLimits, {}));
-  return ClusterChannelsRequest{std::move(page), std::move(channel)};
+  ClusterChannelsRequest channels{std::move(page), std::move(channel), {}};
+  if (!channels.channel) {
+    JD_TRY(channels.place, read_created_place(services, request, channels));
+  }
+  return channels;
 }
 
 // Blocks. Errors: storage.
 Result<ListingPage<ClusterChannel>> load_cluster_channels(const ApiDeps& deps,
                                                           const ClusterChannelsRequest& wanted) {
+  if (wanted.place.beyond) return ListingPage<ClusterChannel>();
   ListingPage<ListedChannel> listed;
   if (wanted.channel) {
     JD_TRY(const ChannelKey channel, load_settled_channel(deps.history, *wanted.channel));
@@ -243,8 +341,9 @@ std::string_view channel_status(const ChannelFlags& flags) {
   return flags.disband ? "disbanded" : "normal";
 }
 
+// `below_second`: of its page; 0: it is on none.
 void write_cluster_channel(JsonWriter& json, const Services& services,
-                           const ClusterChannel& channel) {
+                           const ClusterChannel& channel, std::int64_t below_second) {
   const ListedChannel& listed = channel.listed;
   json.number("slot", raw(services.deps.records.readers().map().of_channel(listed.channel)));
   json.string("channel_id", listed.channel.id);
@@ -253,19 +352,23 @@ void write_cluster_channel(JsonWriter& json, const Services& services,
   json.flag("disband", listed.flags.disband);
   json.number("last_msg_seq", raw(channel.last_seq));
   json.string("status_format", channel_status(listed.flags));
-  json.number("created_at", std::max(listed.created_at * 1'000'000'000, kNoCreationTime));
+  json.number("created_at",
+              std::max(listed.created_at * kNanoseconds + below_second, kNoCreationTime));
   json.string("created_at_format",
               listed.created_at == 0 ? "" : rfc3339(listed.created_at * 1'000));
 }
 
 Task<void> get_cluster_channels(Services& services, Request& request, Response& response) {
   if (!admit_node(services, request, response)) co_return;
-  auto wanted = read_cluster_channels(request);
+  auto wanted = read_cluster_channels(services, request);
   const auto write = [&services](JsonWriter& json, const ClusterChannelsRequest& page,
                                  const ListingPage<ClusterChannel>& found) {
-    json.objects("data", found.entries, [&services](JsonWriter& out, const ClusterChannel& one) {
-      write_cluster_channel(out, services, one);
-    });
+    const std::int64_t below_second =
+        page.channel ? 0 : remember_page(services, page, page.place, found.next);
+    json.objects("data", found.entries,
+                 [&services, below_second](JsonWriter& out, const ClusterChannel& one) {
+                   write_cluster_channel(out, services, one, below_second);
+                 });
     json.number("running", 0);
     write_cluster_end(json, page, found.next, found.entries.size());
   };

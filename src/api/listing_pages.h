@@ -38,6 +38,10 @@ class PageRequest {
                                   std::string_view prefix_name = "prefix");
 
   const partition::ListingQuery& query() const { return query_; }
+  // The name of the list, with all that decides what is on it.
+  const std::string& name() const { return name_; }
+  // Where the page begins: a ListingPage::next of this list.
+  void begin_at(std::string place) { query_.from = std::move(place); }
   // The members `has_more` and `next_cursor`; without the latter it was the last page. `next` is
   // that of the page.
   void write_end(codec::JsonWriter& json, std::string_view next) const;

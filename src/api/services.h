@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "access/access.h"
+#include "api/created_offsets.h"
 #include "api/process_meter.h"
 #include "api/read_budget.h"
 #include "api/route_stats.h"
@@ -256,6 +257,7 @@ struct Services {
         options(std::move(api_options)),
         document(document_writer),
         access(options.access, deps.clock),
+        created_offsets(static_cast<std::uint64_t>(deps.clock.wall_ms())),
         items_accepted(deps.metrics.batch_items.with("accepted")),
         items_duplicate(deps.metrics.batch_items.with("duplicate")),
         items_refused(deps.metrics.batch_items.with("refused")),
@@ -265,6 +267,7 @@ struct Services {
   const ApiOptions options;
   const DocumentWriter document;
   access::Access access;
+  CreatedOffsets created_offsets;  // of the lists of the v2 manager
   observe::Counter& items_accepted;
   observe::Counter& items_duplicate;
   observe::Counter& items_refused;

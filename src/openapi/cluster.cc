@@ -8,9 +8,9 @@ namespace {
 std::vector<Parameter> cluster_page() {
   std::vector<Parameter> query = page_query(20, 1000, "20");
   query.push_back(this_node());
-  query.push_back(
-      {"offset_created_at", integer("", 0), "0; anything else is refused: use cursor.", {}});
-  query.push_back({"pre", integer("", 0), "0; anything else is refused.", {}});
+  query.push_back({"offset_created_at", integer("", 0),
+                   "The created_at of an entry of a page: the page behind it. 0: the first.", {}});
+  query.push_back({"pre", integer("", 0, 1), "1: the page before that one instead.", {}});
   return query;
 }
 
@@ -54,7 +54,8 @@ Operation cluster_users() {
           object({need("uid", text("The user.")), need("device_count", integer("Stored.")),
                   need("online_device_count", integer("Device flags that are online.")),
                   need("conn_count", integer("Sessions on this node.")),
-                  need("slot", integer("The partition.")), need("created_at", integer("1."))})),
+                  need("slot", integer("The partition.")),
+                  need("created_at", integer("The number of the page, for offset_created_at."))})),
   };
   out.query.push_back({"uid", text(""), "Only this user.", {}});
   return out;
@@ -75,7 +76,7 @@ Operation cluster_devices() {
                   need("device_flag_format", text("The same in a word.")),
                   need("device_level", integer("1: master, 0: slave.", 0, 1)),
                   need("device_level_format", text("The same in a word.")),
-                  need("created_at", integer("1."))})),
+                  need("created_at", integer("The number of the page, for offset_created_at."))})),
   };
   out.query.push_back({"uid", text(""), "Only this user.", {}});
   out.query.push_back({"device_flag", integer("", 0, 255), "Only this flag.", {}});
@@ -98,7 +99,9 @@ Operation cluster_channels() {
                   need("disband", bit("1: dissolved.")),
                   need("last_msg_seq", integer("0: it has no message.")),
                   need("status_format", word({"normal", "banned", "disbanded"}, "")),
-                  need("created_at", integer("Nanoseconds; 1: it has only messages.")),
+                  need("created_at",
+                       integer("Nanoseconds: the second, 0 if it has only messages, and below it "
+                               "the number of the page, for offset_created_at.")),
                   need("created_at_format", text("The same in words, or empty."))}),
           {need("running", integer("0."))}),
   };

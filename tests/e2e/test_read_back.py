@@ -338,9 +338,34 @@ class ManagerV2(ListCase):
         self.assertEqual(self.page("/cluster/nodes")["total"], 1)
         self.assertEqual(self.page("/cluster/simpleNodes")["data"][0]["is_leader"], 1)
 
+    def test_pages_go_on_and_back_by_the_time_of_the_entry_that_is_shown(self):
+        prefix = fresh("g")
+        for n in range(7):
+            self.server.create_group("%s-%d" % (prefix, n))
+        for path, name in (("/cluster/channels", "channel_id"), ("/cluster/users", "uid")):
+            pages = [self.page(path, limit=3)]
+            while pages[-1]["more"]:
+                # As a browser keeps it: a number of double precision.
+                last = int(float(pages[-1]["data"][-1]["created_at"]))
+                pages.append(self.page(path, limit=3, offset_created_at=last, pre=0))
+            ids = [entry[name] for page in pages for entry in page["data"]]
+            self.assertEqual(len(ids), len(set(ids)))
+            if name == "channel_id":
+                self.assertLessEqual({"%s-%d" % (prefix, n) for n in range(7)}, set(ids))
+            shown = pages[-1]
+            for before in reversed(pages[:-1]):
+                first = int(float(shown["data"][0]["created_at"]))
+                shown = self.page(path, limit=3, offset_created_at=first, pre=1)
+                self.assertEqual([e[name] for e in shown["data"]],
+                                 [e[name] for e in before["data"]])
+        # Of a time before this start nothing is known.
+        number = self.page("/cluster/channels", limit=1)["data"][0]["created_at"]
+        self.server.restart()
+        self.refused("/cluster/channels", "begin anew", offset_created_at=number)
+
     def test_what_would_be_answered_wrongly_is_refused(self):
-        self.refused("/cluster/users", "ask with cursor", offset_created_at=1)
-        self.refused("/cluster/channels", "ask with cursor", pre=1)
+        self.refused("/cluster/users", "begin anew", offset_created_at=1)
+        self.refused("/cluster/channels", "wants offset_created_at", pre=1)
         self.refused("/cluster/messages", "channel_id is required")
         self.refused("/cluster/conversations", "uid must not be empty")
         self.refused("/cluster/users", "cursor is none", cursor="x")
