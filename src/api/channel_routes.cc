@@ -10,6 +10,7 @@
 #include "api/channel_ids.h"
 #include "api/core_calls.h"
 #include "api/loaded_answers.h"
+#include "api/whole_lists.h"
 #include "bodies/channels.h"
 #include "bodies/read.h"
 #include "model/id_rules.h"
@@ -275,10 +276,10 @@ Task<void> get_whitelist(Services& services, Request& request, Response& respons
     answer_invalid(response, problem);
     co_return;
   }
-  const partition::RecordReader& records = services.deps.records;
+  const auto room = co_await room_or_answer(services, response, whole_list_bytes(services));
+  if (!room) co_return;
   const ChannelKey key(id, *type);
-  auto work = [&records, key] { return records.load_members(key, MemberList::allowlist); };
-  const auto uids = co_await load_or_answer(services, response, std::move(work));
+  const auto uids = co_await members_or_answer(services, response, key, MemberList::allowlist);
   if (!uids) co_return;
   const bool detail = request.query_value("detail") != "0";
   codec::JsonWriter json(response.body);

@@ -21,6 +21,7 @@
 #include "api/query_number.h"
 #include "api/stored_details.h"
 #include "api/text_formats.h"
+#include "api/whole_lists.h"
 #include "codec/json_writer.h"
 #include "conversation/conversation_reader.h"
 #include "model/id_rules.h"
@@ -39,8 +40,6 @@ constexpr PageLimits kClusterLimits{20, 1000};
 // Pages of users without a device that one page of devices passes over, so that it has an entry,
 // whose created_at goes on.
 constexpr int kDevicePagesMax = 50;
-// An array of uids has no place for a cursor.
-constexpr std::size_t kClusterMembersMax = 10'000;
 // Of what is not on a page and was never created: 0 would be the beginning of a list.
 constexpr std::int64_t kNoCreationTime = 1;
 constexpr std::int64_t kNanoseconds = 1'000'000'000;
@@ -384,29 +383,23 @@ Result<ChannelKey> channel_in_cluster_path(const Request& request) {
 
 template <MemberList kList>
 Task<void> get_cluster_members(Services& services, Request& request, Response& response) {
-  const auto channel = channel_in_cluster_path(request);
-  if (!channel) {
-    answer_error(response, channel.error());
+  const auto named = channel_in_cluster_path(request);
+  if (!named) {
+    answer_error(response, named.error());
     co_return;
   }
-  auto work = [&deps = services.deps, wanted = *channel]() -> Result<ListingPage<std::string>> {
-    JD_TRY(const ChannelKey settled, load_settled_channel(deps.history, wanted));
-    partition::ListingQuery query;
-    query.limit = kClusterMembersMax;
-    return listings_of(deps).load_members(settled, kList, query);
-  };
-  const auto found = co_await load_or_answer(services, response, std::move(work));
-  if (!found) co_return;
-  if (!found->next.empty()) {
-    answer_error(response, 413, errc_name(Errc::too_large),
-                 "the list has more than " + std::to_string(kClusterMembersMax) +
-                     " users: GET /channel/subscribers, /channel/denylist and /channel/allowlist "
-                     "read it page by page");
+  const auto settled = co_await settle_channel(services, *named);
+  if (!settled) {
+    answer_error(response, settled.error());
     co_return;
   }
+  const auto room = co_await room_or_answer(services, response, whole_list_bytes(services));
+  if (!room) co_return;
+  const auto uids = co_await members_or_answer(services, response, *settled, kList);
+  if (!uids) co_return;
   JsonWriter json(response.body);
   json.begin_array();
-  for (const std::string& uid : found->entries) json.string(uid);
+  for (const std::string& uid : *uids) json.string(uid);
   json.end_array();
 }
 

@@ -14,6 +14,7 @@
 #include "api/loaded_answers.h"
 #include "api/stored_details.h"
 #include "api/text_formats.h"
+#include "api/whole_lists.h"
 #include "codec/json_writer.h"
 #include "http/query.h"
 #include "partition/list_commands.h"
@@ -217,9 +218,9 @@ Task<void> get_managed_user(Services& services, Request& request, Response& resp
 }
 
 Task<void> get_managed_system_users(Services& services, Request&, Response& response) {
-  const partition::RecordReader& records = services.deps.records;
-  auto work = [&records] { return records.load_system_accounts(); };
-  const auto uids = co_await load_or_answer(services, response, std::move(work));
+  const auto room = co_await room_or_answer(services, response, whole_list_bytes(services));
+  if (!room) co_return;
+  const auto uids = co_await system_accounts_or_answer(services, response);
   if (!uids) co_return;
   JsonWriter json(response.body);
   json.begin_object();

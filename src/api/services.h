@@ -212,6 +212,8 @@ struct ApiOptions {
   // what is around them and for text of events.
   std::size_t page_read_bytes() const { return 2 * page_bytes_max; }
   std::size_t wide_read_bytes() const { return answer_bytes_max + page_read_bytes(); }
+  // Users in an answer that holds a whole list (whole_lists.h).
+  std::size_t whole_list_max = 100'000;
   // The payload of one event of POST /message/event, as JSON text. With it an EVENT frame stays
   // below the 1 MiB that clients decode.
   std::size_t event_bytes_max = std::size_t{512} << 10;

@@ -10,6 +10,7 @@
 #include "api/answers.h"
 #include "api/core_calls.h"
 #include "api/loaded_answers.h"
+#include "api/whole_lists.h"
 #include "bodies/read.h"
 #include "bodies/users.h"
 #include "model/id_rules.h"
@@ -173,9 +174,9 @@ Task<void> post_system_cache(Services& services, Request& request, Response& res
 }
 
 Task<void> get_system_uids(Services& services, Request&, Response& response) {
-  const partition::RecordReader& records = services.deps.records;
-  auto work = [&records] { return records.load_system_accounts(); };
-  const auto uids = co_await load_or_answer(services, response, std::move(work));
+  const auto room = co_await room_or_answer(services, response, whole_list_bytes(services));
+  if (!room) co_return;
+  const auto uids = co_await system_accounts_or_answer(services, response);
   if (!uids) co_return;
   codec::JsonWriter json(response.body);
   json.begin_array();

@@ -118,6 +118,7 @@ struct ApiSettings {
   std::size_t batches_in_flight = 256;
   std::size_t body_bytes_in_flight = std::size_t{256} << 20;
   std::size_t answer_bytes_in_flight = std::size_t{256} << 20;
+  std::size_t whole_list_max = 100'000;
   bool compression = true;
   std::size_t compression_min_bytes = 1024;
   bool online_status_include_offline = false;

@@ -225,6 +225,11 @@ constexpr std::array kTable{
         "where something was done or a part was sent. What is read from the store for answers "
         "takes as much again; such reads wait for room. One answer holds a sixteenth of it at most "
         "for a channel (and 8 MiB), an eighth for several (and 32 MiB)."},
+    Setting{"api.wholeListMax", count, JD_MEMBER(api.whole_list_max), 1, 10'000'000, "", kOurs,
+            kRestart,
+            "Users in an answer that holds a whole list: GET /channel/whitelist, GET "
+            "/user/systemuids, GET /manager/system-users and the lists of a channel under "
+            "/cluster. Longer ones get 413; GET /channel/allowlist and its kind have pages."},
     Setting{
         "api.compression", flag, JD_MEMBER(api.compression), 0, 0, "", kOurs, kRestart,
         "Answers with Content-Encoding gzip or zstd for callers whose Accept-Encoding likes one "

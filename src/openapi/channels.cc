@@ -52,6 +52,7 @@ void add_lists(std::vector<Operation>& out) {
           one_of({text("A user."), object({need("id", integer("Position in the list, from 1.")),
                                            need("uid", text("The user."))})})),
       .answer_example = R"([{"id":1,"uid":"u1"},{"id":2,"uid":"u2"}])",
+      .others = {{413, "There are more than api.wholeListMax: GET /channel/allowlist.", {}}},
   });
 }
 

@@ -8,8 +8,10 @@ namespace {
 std::vector<Parameter> cluster_page() {
   std::vector<Parameter> query = page_query(20, 1000, "20");
   query.push_back(this_node());
-  query.push_back({"offset_created_at", integer("", 0),
-                   "The created_at of an entry of a page: the page behind it. 0: the first.", {}});
+  query.push_back({"offset_created_at",
+                   integer("", 0),
+                   "The created_at of an entry of a page: the page behind it. 0: the first.",
+                   {}});
   query.push_back({"pre", integer("", 0, 1), "1: the page before that one instead.", {}});
   return query;
 }
@@ -119,7 +121,7 @@ Operation cluster_members(std::string_view path) {
       .tag = Tag::monitoring,
       .query = {path_part("channel_id", text(""), R"("group1")"), std::move(type)},
       .answer = array(text("A user.")),
-      .others = {{413, "There are more than 10,000; they are read page by page.", {}}},
+      .others = {{413, "There are more than api.wholeListMax; they are read page by page.", {}}},
   };
 }
 

@@ -131,6 +131,7 @@ void add_managed_users(std::vector<Operation>& out) {
       .tag = Tag::monitoring,
       .answer = object({need("items", array(object({need("uid", text("The account."))}))),
                         need("total", integer("How many."))}),
+      .others = {{413, "There are more than api.wholeListMax.", {}}},
   });
   out.push_back({
       .method = Verb::get,

@@ -92,6 +92,7 @@ void add_system_accounts(std::vector<Operation>& out) {
       .description = "Without the built-in one.",
       .answer = array(text("A user.")),
       .answer_example = R"(["helper"])",
+      .others = {{413, "There are more than api.wholeListMax.", {}}},
   });
   for (const std::string_view path : {"/user/systemuids_remove", "/user/systemuid_remove"}) {
     out.push_back(user_change(path, "Users who are no system account are no error.", example));
