@@ -194,9 +194,11 @@ function Results(props: { job: Job }) {
 function Actions(props: { job: Job; done: (what: string) => void; gone: () => void }) {
   const { job } = props;
   const [rate, setRate] = useState(String(job.rate ?? 0));
-  const act = (what: 'pause' | 'resume' | 'cancel' | 'retry', label: string, text: string,
-               kind?: 'danger') => (
+  // All of them are there all the time: a dialog outlives the state in which it was opened.
+  const act = (what: 'pause' | 'resume' | 'cancel' | 'retry', offered: boolean, label: string,
+               text: string, kind?: 'danger') => (
     <Action key={what} label={label} title={label} resource="jobs" kind={kind}
+            state={job.state} offered={offered}
             run={async () => {
               await call(`/jobs/${job.id}/${what}`, { method: 'POST' });
             }}
@@ -207,46 +209,42 @@ function Actions(props: { job: Job; done: (what: string) => void; gone: () => vo
   const ended = kEnded.includes(job.state);
   return (
     <>
-      {(job.state === 'running' || job.state === 'ready')
-        && act('pause', t('Pause'), t('Items on their way are still sent; it goes on where it was.'))}
-      {job.state === 'paused' && act('resume', t('Resume'), t('It goes on where it was.'))}
-      {!ended && (
-        <Action label={t('Change the speed')} title={t('Change the speed')} confirm={t('Save')}
-                resource="jobs"
-                run={async () => {
-                  await call(`/jobs/${job.id}/rate`, { method: 'POST', query: { rate } });
-                }}
-                done={() => props.done(t('Change the speed'))}>
-          <Field label={t('Items a second')} hint={t('0: as fast as it goes.')}>
-            <input type="number" min={0} value={rate}
-                   onInput={(event) => setRate(event.currentTarget.value)} />
-          </Field>
-        </Action>
-      )}
-      {!ended && act('cancel', t('End the job'),
-                     t('What was sent stays sent; the rest is not sent. It cannot be resumed.'), 'danger')}
-      {(job.state === 'done' || job.state === 'failed') && job.refused + job.pending > 0
-        && act('retry', t('Try again what failed'),
-               t('Items that were refused are sent once more, and those that were not tried.'))}
-      {job.accepted > 0 && job.kind === undefined && (
-        <Action label={t('Recall all of it')} title={t('Recall everything that this job has sent?')}
-                kind="danger" resource="batches"
-                run={async () => {
-                  await call(`/batches/${job.batch_id}/recall`, { body: {} });
-                }}
-                done={() => props.done(t('Recall all of it'))}>
-          <p>{t('Another job takes the messages back one by one; clients are told. What is not sent yet stays unsent. This cannot be undone.')}</p>
-        </Action>
-      )}
-      {ended && (
-        <Action label={t('Delete')} title={t('Delete')} kind="danger" resource="jobs"
-                run={async () => {
-                  await call(`/jobs/${job.id}`, { method: 'DELETE' });
-                }}
-                done={props.gone}>
-          <p>{t('Its results are forgotten; messages stay.')}</p>
-        </Action>
-      )}
+      {act('pause', job.state === 'running' || job.state === 'ready', t('Pause'),
+           t('Items on their way are still sent; it goes on where it was.'))}
+      {act('resume', job.state === 'paused', t('Resume'), t('It goes on where it was.'))}
+      <Action label={t('Change the speed')} title={t('Change the speed')} confirm={t('Save')}
+              resource="jobs" state={job.state} offered={!ended}
+              run={async () => {
+                await call(`/jobs/${job.id}/rate`, { method: 'POST', query: { rate } });
+              }}
+              done={() => props.done(t('Change the speed'))}>
+        <Field label={t('Items a second')} hint={t('0: as fast as it goes.')}>
+          <input type="number" min={0} value={rate}
+                 onInput={(event) => setRate(event.currentTarget.value)} />
+        </Field>
+      </Action>
+      {act('cancel', !ended, t('End the job'),
+           t('What was sent stays sent; the rest is not sent. It cannot be resumed.'), 'danger')}
+      {act('retry', (job.state === 'done' || job.state === 'failed') && job.refused + job.pending > 0,
+           t('Try again what failed'),
+           t('Items that were refused are sent once more, and those that were not tried.'))}
+      <Action label={t('Recall all of it')} title={t('Recall everything that this job has sent?')}
+              kind="danger" resource="batches" state={job.state}
+              offered={job.accepted > 0 && job.kind === undefined}
+              run={async () => {
+                await call(`/batches/${job.batch_id}/recall`, { body: {} });
+              }}
+              done={() => props.done(t('Recall all of it'))}>
+        <p>{t('Another job takes the messages back one by one; clients are told. What is not sent yet stays unsent. This cannot be undone.')}</p>
+      </Action>
+      <Action label={t('Delete')} title={t('Delete')} kind="danger" resource="jobs"
+              state={job.state} offered={ended}
+              run={async () => {
+                await call(`/jobs/${job.id}`, { method: 'DELETE' });
+              }}
+              done={props.gone}>
+        <p>{t('Its results are forgotten; messages stay.')}</p>
+      </Action>
     </>
   );
 }

@@ -1,8 +1,9 @@
 // What a view shows while there is nothing else to show, and how it changes things.
 import type { ComponentChildren } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 
 import { Dialog } from '../widgets';
+import { time } from './format';
 import { asServerError } from './hooks';
 import { may, type ServerError } from './session';
 import { t } from './words';
@@ -75,6 +76,9 @@ export function Action(props: {
   wide?: boolean;
   describe?: string; // for the screen reader, where several buttons have the same label
   confirm?: string; // on the button of the dialog; the label unless given
+  // Of what it is done to. When it changes while the dialog is open, that stays and says so.
+  state?: string;
+  offered?: boolean; // false: there is no button, and a dialog that is still open cannot confirm
   children: ComponentChildren;
   run: () => Promise<void>;
   done: () => void;
@@ -83,6 +87,14 @@ export function Action(props: {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<ServerError | null>(null);
   useEffect(() => setError(null), [open]);
+  const seen = useRef({ state: props.state, since: 0 }); // seconds; 0: as when it was opened
+  if (!open) {
+    seen.current = { state: props.state, since: 0 };
+  } else if (seen.current.state !== props.state) {
+    seen.current = { state: props.state, since: Date.now() / 1000 };
+  }
+  const { since } = seen.current;
+  const offered = props.offered ?? true;
   const submit = async (event: Event) => {
     event.preventDefault();
     if (busy) return;
@@ -99,19 +111,28 @@ export function Action(props: {
   };
   return (
     <>
-      <button type="button" class={`${props.kind ?? ''} ${props.small ? 'small' : ''}`}
-              disabled={!may(props.resource)} aria-haspopup="dialog"
-              aria-label={props.describe && `${props.label}: ${props.describe}`}
-              onClick={() => setOpen(true)}>{props.label}</button>
+      {offered && (
+        <button type="button" class={`${props.kind ?? ''} ${props.small ? 'small' : ''}`}
+                disabled={!may(props.resource)} aria-haspopup="dialog"
+                aria-label={props.describe && `${props.label}: ${props.describe}`}
+                onClick={() => setOpen(true)}>{props.label}</button>
+      )}
       {open && (
         <Dialog title={props.title} wide={props.wide} onClose={() => setOpen(false)}>
           <form onSubmit={(event) => void submit(event)} noValidate>
             {props.children}
+            {since > 0 && !busy && (
+              <p class="warning" role="alert">
+                {t('The state changed at {time}: {state}.',
+                   { time: time(since), state: props.state ?? '' })}
+                {!offered && ` ${t('This cannot be done any more.')}`}
+              </p>
+            )}
             {error && <Problem error={error} />}
             <div class="row end">
               <button type="button" onClick={() => setOpen(false)}>{t('Cancel')}</button>
               <button type="submit" class={props.kind === 'danger' ? 'danger-solid' : 'primary'}
-                      disabled={busy}>{props.confirm ?? props.label}</button>
+                      disabled={busy || !offered}>{props.confirm ?? props.label}</button>
             </div>
           </form>
         </Dialog>

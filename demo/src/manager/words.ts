@@ -47,6 +47,8 @@ export const kCommon = {
   'Look at the health on the overview and at the log of the server.':
     '请查看概览中的健康状态和服务器日志。',
   'Correct what the sentence names, and try again.': '请按提示修正后重试。',
+  'The state changed at {time}: {state}.': '状态已于 {time} 变为：{state}。',
+  'This cannot be done any more.': '此操作已不能进行。',
   'You may look here and change nothing: for that the login needs the permission {permission}.':
     '你只能查看，不能修改：修改需要权限 {permission}。',
 } as const;

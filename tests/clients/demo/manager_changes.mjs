@@ -286,6 +286,18 @@ async function file(manager, api, id, own) {
   assert.equal((await groupOf(api, id).contents()).filter((one) => one.endsWith(own('file'))).pop(),
                `row 0 of ${own('file')}`);
 
+  // A dialog outlives the state that it was opened in: somebody else halts the job meanwhile.
+  await button(0).click();
+  await dialog.waitFor();
+  await api.post(`/jobs/${job}/pause`, {});
+  await dialog.locator('.warning').getByText('paused').waitFor();
+  assert.ok(await dialog.locator('button[type="submit"]').isDisabled());
+  await manager.look('changed-meanwhile');
+  await dialog.locator('.row.end button').first().click();
+  await dialog.waitFor({ state: 'detached' });
+  await api.post(`/jobs/${job}/resume`, {});
+  await page.locator('[data-job="running"]').waitFor();
+
   await button(0).click();
   await manager.confirm();
   await page.locator('[data-job="paused"]').waitFor();
