@@ -1,8 +1,10 @@
 """The image, the compose file and the chart in deploy/: what they name is there, and is taken.
 
-Images are built and run by tests/package/image.sh, by hand. Helm is asked where it is installed.
+Images are built and run by tests/package/image.sh, by hand. The chart is rendered by Helm's own library
+(tests/clients/helm), and by the program too where it is installed.
 """
 
+import json
 import os
 import re
 import shutil
@@ -12,7 +14,8 @@ import tempfile
 import threading
 import unittest
 
-from harness import ROOT, Server, binary
+import client_packages
+from harness import ROOT, Server, binary, not_for_sanitizers
 from operations_page import run_script, run_shown, shown
 from test_alerts import promtool, read_yaml
 
@@ -201,6 +204,95 @@ class Chart(unittest.TestCase):
             with self.subTest(given=given):
                 status, output = run(*arguments, *given)
                 self.assertEqual(status, wanted, output)
+
+
+@not_for_sanitizers
+class RenderedChart(unittest.TestCase):
+    """What the chart becomes, by Helm's own library, judged by the schemas of the oldest Kubernetes
+    that it allows and of a newer one."""
+
+    TOKEN = {"managerToken": "0123456789abcdef"}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.python = client_packages.python("helm")
+
+    def chart(self, values, kubernetes="1.31.0"):
+        done = subprocess.run(
+            [self.python, client_packages.CLIENTS / "helm" / "chart.py", CHART, kubernetes],
+            input=json.dumps(values), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            timeout=60, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return json.loads(done.stdout)
+
+    def objects(self, values, **options):
+        """By kind and name."""
+        answer = self.chart(values, **options)
+        self.assertNotIn("refused", answer)
+        self.assertEqual((answer["findings"], answer["faults"]), ([], []))
+        found = {(one["kind"], one["metadata"]["name"]): one for one in answer["objects"]}
+        self.assertEqual(len(found), len(answer["objects"]))
+        return found
+
+    def test_kubernetes_knows_everything_that_it_becomes(self):
+        oldest = read_yaml(CHART / "Chart.yaml")["kubeVersion"]
+        for kubernetes in (re.search(r"\d+\.\d+\.\d+", oldest)[0], "1.31.0"):
+            with self.subTest(kubernetes=kubernetes):
+                self.assertEqual(set(self.objects(self.TOKEN, kubernetes=kubernetes)), {
+                    ("ConfigMap", "im-jindou"), ("Secret", "im-jindou"), ("StatefulSet", "im-jindou"),
+                    ("Service", "im-jindou"), ("Service", "im-jindou-clients"),
+                    ("Service", "im-jindou-pods")})
+        everything = {"existingSecret": "mine", "serviceMonitor": {"enabled": True,
+                                                                   "labels": {"release": "p"}},
+                      "imagePullSecrets": [{"name": "registry"}], "podAnnotations": {"a": "b"},
+                      "nodeSelector": {"disk": "fast"}, "persistence": {"storageClass": "fast"},
+                      "tolerations": [{"key": "k", "operator": "Exists"}],
+                      "affinity": {"nodeAffinity": {}}, "clients": {"annotations": {"x": "y"}},
+                      "service": {"annotations": {"x": "y"}}}
+        kinds = {kind for kind, _ in self.objects(everything)}
+        self.assertEqual(kinds, {"ConfigMap", "StatefulSet", "Service", "ServiceMonitor"})
+
+    def test_what_it_wants_is_said(self):
+        for values, part in (({"managerToken": "short"}, "managerToken"), ({}, "existingSecret"),
+                             ({**self.TOKEN, "config": {"dataDir": "/elsewhere"}}, "config"),
+                             ({**self.TOKEN, "replicas": 3}, "replicas")):
+            with self.subTest(values=values):
+                self.assertIn(part, self.chart(values)["refused"])
+
+    def test_the_server_takes_the_settings_of_the_pod(self):
+        objects = self.objects({**self.TOKEN, "config": {"api.maxBatch": 500}})
+        text = objects["ConfigMap", "im-jindou"]["data"]["jindou.yaml"]
+        token = objects["Secret", "im-jindou"]["stringData"]["WK_MANAGERTOKEN"]
+        self.assertEqual(token, self.TOKEN["managerToken"])
+        status, output = validate(text, WK_MANAGERTOKEN=token)
+        self.assertEqual((status, "warning" in output), (0, False), output)
+        self.assertIn("api.maxBatch: 500", text)
+        self.assertIn("demo.on: false", text)
+
+    def test_services_find_the_ports_of_the_pod(self):
+        objects = self.objects({**self.TOKEN, "serviceMonitor": {"enabled": True}})
+        pod = objects["StatefulSet", "im-jindou"]["spec"]["template"]
+        ports = {port["name"] for port in pod["spec"]["containers"][0]["ports"]}
+        services = {name: one for (kind, name), one in objects.items() if kind == "Service"}
+        for name, service in services.items():
+            with self.subTest(service=name):
+                self.assertLessEqual(service["spec"]["selector"].items(),
+                                     pod["metadata"]["labels"].items())
+                self.assertLessEqual({port["targetPort"] for port in service["spec"]["ports"]}, ports)
+        self.assertIn(objects["StatefulSet", "im-jindou"]["spec"]["serviceName"], services)
+        monitor = objects["ServiceMonitor", "im-jindou"]["spec"]
+        watched = [name for name, one in services.items()
+                   if monitor["selector"]["matchLabels"].items() <= one["metadata"]["labels"].items()]
+        self.assertEqual(watched, ["im-jindou"])
+        self.assertIn(monitor["endpoints"][0]["port"],
+                      [port["name"] for port in services["im-jindou"]["spec"]["ports"]])
+
+    def test_changed_settings_start_the_pod_again(self):
+        def checksum(**config):
+            pod = self.objects({**self.TOKEN, "config": config})["StatefulSet", "im-jindou"]
+            return pod["spec"]["template"]["metadata"]["annotations"]["checksum/configuration"]
+
+        self.assertNotEqual(checksum(), checksum(mode="debug"))
 
 
 if __name__ == "__main__":
