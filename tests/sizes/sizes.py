@@ -209,9 +209,9 @@ def disk(options):
                 restart(server)
                 before = tables_bytes(server) / options.messages
                 after = compacted(server) / options.messages
-            with_number = "with" if numbered else "without"
+            of_whom = "of the sender" if numbered else "that the server makes"
             rows.append(Row(
-                f"a message of {size} bytes {with_number} `client_msg_no`, disk",
+                f"a message of {size} bytes with a `client_msg_no` {of_whom}, disk",
                 f"{after:,.0f} bytes",
                 f"{options.messages:,} to {GROUPS:,} groups, table files, merged; "
                 f"{before:,.0f} right after they were sent; index and commit records in it"))
@@ -276,7 +276,7 @@ def million(options):
         return [Row(f"one message each to {options.users:,} users within 512 MiB",
                     f"{peak / MIB:.0f} MiB at most",
                     f"a control group, all defaults; {options.users / took:,.0f} messages/s, "
-                    f"{refused} batches refused and repeated; {again / MIB:.0f} MiB after a kill and "
+                    f"{refused} batches refused in part or whole, and repeated; {again / MIB:.0f} MiB after a kill and "
                     "a start")]
     finally:
         group.remove()
