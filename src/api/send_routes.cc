@@ -428,9 +428,11 @@ Task<void> send_legacy(Services& services, Request& request, Response& response,
   co_await repeatable.end(settled);
 }
 
-std::size_t payload_bytes(const std::vector<codec::BatchItem>& items) {
+std::size_t content_bytes(const std::vector<codec::BatchItem>& items) {
   std::size_t bytes = 0;
-  for (const codec::BatchItem& item : items) bytes += item.payload.size();
+  for (const codec::BatchItem& item : items) {
+    bytes += item.payload.size() + codec::memory_of(item.subscribers);
+  }
   return bytes;
 }
 
@@ -545,7 +547,7 @@ Task<void> post_batch(Services& services, Request& request, Response& response) 
   }
   if (auto* items = std::get_if<std::vector<codec::BatchItem>>(&*body)) {
     // Filled in, a batch may be many times its body, and the claim of a key takes its time.
-    if (!services.deps.router.extend(*reservation, items->size(), payload_bytes(*items))) {
+    if (!services.deps.router.extend(*reservation, items->size(), content_bytes(*items))) {
       answer_overloaded(response);
     } else if (choices->received) {
       take_items(services, request, response, std::move(*items), std::move(reservation));

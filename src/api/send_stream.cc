@@ -72,7 +72,8 @@ struct Group {
   std::uint64_t first = 0;  // the index of its first line
   std::size_t lines = 0;
   std::size_t line_bytes = 0;
-  std::size_t bytes = 0;  // of the lines, of payloads that were filled in, of templates
+  // Of the lines, of payloads that were filled in, of lists of users, of templates.
+  std::size_t bytes = 0;
   // In the order of the lines, of those that are items.
   std::vector<SendCommand> commands;
   std::vector<std::string> client_msg_nos;
@@ -206,12 +207,12 @@ class ItemStream {
     return group_.lines >= items_max_ || group_.bytes >= kGroupBytes || is_expanded() ||
            templates_.size() >= codec::kTemplatesOfABatchMax;
   }
-  // The next payload that is filled in might go beyond what one batch may have; the caller of a
-  // stream does not know where its batches end.
+  // What the next item shares or has filled in might go beyond what one batch may have; the caller
+  // of a stream does not know where its batches end.
   bool is_expanded() const {
     const codec::SendLimits& limits = common_.limits();
     const std::size_t bytes = common_.expanded_bytes();
-    return bytes > 0 && bytes + limits.payload_bytes_max > limits.expanded_bytes_max;
+    return bytes > 0 && bytes + common_.expanded_bytes_of_an_item() > limits.expanded_bytes_max;
   }
   // What is in memory and not yet in the core; of the beginning of a line the splitter counts.
   std::size_t bytes_held() const {
@@ -496,6 +497,8 @@ bool ItemStream::add_item(std::string_view line) {
   }
   auto* own = std::get_if<codec::BatchItem>(&item);
   JD_ASSERT(own != nullptr && !own->payload.empty());
+  // Also one that is no longer than its line takes several times as much. Shared ones count twice.
+  group_.bytes += codec::memory_of(own->subscribers);
   stream_.count_useful(line.size() + 1);  // with its end
   group_.commands.push_back(make_command(std::move(*own), services_.deps.random));
   // With all that came before, whatever the core is given at a time.

@@ -199,6 +199,30 @@ TEST_F(SendStreamTest, FilledInPayloadsCountInTheirGroup) {
   EXPECT_EQ(options.http.body_budget->used(), 0U);
 }
 
+// Lines of two bytes may be messages to many users.
+TEST_F(SendStreamTest, SharedSubscribersCountInTheirGroup) {
+  std::string text =
+      R"({"defaults":{"from_uid":"u1","channel_id":"g1","channel_type":2,"payload":["x"],)"
+      R"("subscribers":["u2")";
+  for (int i = 1000; i < 2000; ++i) {
+    text += ",\"" + std::string(90, 'x') + std::to_string(i) + '"';
+  }
+  text += "]}}\n";
+  constexpr std::size_t kItems = 40;
+  for (std::size_t i = 0; i < kItems; ++i) text += "{}\n";
+  ScriptedStream stream({text});
+  EXPECT_EQ(send(stream).back(), end_line(kItems, kItems));
+  // 94 bytes and a string for each user: 5 MB.
+  EXPECT_GE(stream.writes(), 10U);
+  // Where one batch may have one such list and not two, a group ends with each.
+  ApiOptions options;
+  options.send.expanded_bytes_max = 200'000;
+  configure(options);
+  ScriptedStream tight({text});
+  EXPECT_EQ(send(tight).back(), end_line(kItems, kItems));
+  EXPECT_GE(tight.writes(), kItems);
+}
+
 // Who sends a line and waits is answered before the next one.
 TEST_F(SendStreamTest, ASlowCallerGetsEachLineAtOnce) {
   std::vector<std::string> pieces;

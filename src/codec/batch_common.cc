@@ -106,7 +106,10 @@ void BatchCommon::check_defaults(ItemProblems& problems) {
   check_id(Member::from_uid, "from_uid");
   check_id(Member::channel_id, "channel_id");
   if (defaults_.subscribers) {
-    read_subscribers(*defaults_.subscribers, limits_, UidCheck::here, unused.subscribers, problems);
+    read_subscribers(*defaults_.subscribers, limits_, UidCheck::here, default_subscribers_,
+                     problems);
+    default_subscribers_bytes_ = memory_of(default_subscribers_);
+    held_bytes_ += default_subscribers_bytes_;
   }
   read_optional_members(defaults_, limits_, unused, problems);
   if (count_choices(defaults_) > 1) problems.add("payload", kExclusive);
@@ -282,6 +285,14 @@ void BatchCommon::fill(const PayloadTemplate& parsed, const SendFields& own, con
   }
 }
 
+void BatchCommon::share_subscribers(std::vector<std::string>& out, ItemProblems& problems) {
+  // An item whose template is wanted is read again, and counts then.
+  if (default_subscribers_.empty() || wants_templates()) return;
+  if (exhausted_) return refuse_further(problems);
+  count(default_subscribers_bytes_, problems);
+  if (!exhausted_) out = default_subscribers_;
+}
+
 void BatchCommon::count(std::size_t bytes, ItemProblems& problems) {
   expanded_bytes_ += bytes;
   if (expanded_bytes_ <= limits_.expanded_bytes_max) return;
@@ -297,7 +308,7 @@ void BatchCommon::refuse_further(ItemProblems& problems) const {
 
 void BatchCommon::add_exhaustion(ItemProblems& problems) const {
   problems.add("",
-               "takes the payloads of the batch beyond " +
+               "takes the payloads and lists of users of the batch beyond " +
                    std::to_string(limits_.expanded_bytes_max) +
                    " bytes, shared ones counted for each message (api.maxExpandedBytes): split "
                    "the batch",

@@ -88,15 +88,23 @@ class BatchCommon {
   // template that nobody has looked up is none, but wanted.
   void read_payload(const SendFields& own, Payload& out, ItemProblems& problems);
 
+  // The users of an item that names none: those of the defaults. A problem is noted when they are
+  // too many, see expanded_bytes().
+  void share_subscribers(std::vector<std::string>& out, ItemProblems& problems);
+
   // The templates that items named and that are not in the set. While there are any, what was read
   // is not complete: look them up, and read the items again.
   bool wants_templates() const { return !wanted_.empty(); }
   std::vector<TemplateRef> take_wanted();
 
-  // Payloads that were shared or filled in for items, up to SendLimits::expanded_bytes_max; an item
-  // that goes beyond it, and each one after that, is refused. A batch that comes in portions counts
-  // each by itself.
+  // Payloads that were shared or filled in for items, and lists of users that were shared, as they
+  // are in memory, up to SendLimits::expanded_bytes_max; an item that goes beyond it, and each one
+  // after that, is refused. A batch that comes in portions counts each by itself.
   std::size_t expanded_bytes() const { return expanded_bytes_; }
+  // The most that one item may add to it.
+  std::size_t expanded_bytes_of_an_item() const {
+    return limits_.payload_bytes_max + default_subscribers_bytes_;
+  }
   void begin_portion() {
     expanded_bytes_ = 0;
     exhausted_ = false;
@@ -142,6 +150,8 @@ class BatchCommon {
   std::unique_ptr<simdjson::dom::parser> parser_;  // of the defaults
   SendFields defaults_;
   SharedPayload default_payload_;
+  std::vector<std::string> default_subscribers_;
+  std::size_t default_subscribers_bytes_ = 0;
   Variables default_variables_;
   Variables variables_;             // of the item being read
   PayloadTemplate::Values values_;  // what it is filled in with

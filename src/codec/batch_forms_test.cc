@@ -236,8 +236,49 @@ TEST_F(BatchForms, BoundsCountAfterFillingIn) {
       R"("channel_id":"g","payload_ref":"a"},"items":[{},{},{},)";
   EXPECT_EQ(items(begin + R"({"payload":{"b":1}}]})").size(), 4U);
   EXPECT_EQ(told(begin + "{},{}]}"),
-            "3 : the message takes the payloads of the batch beyond 21 bytes, shared ones counted "
-            "for each message (api.maxExpandedBytes): split the batch\n");
+            "3 : the message takes the payloads and lists of users of the batch beyond 21 bytes, "
+            "shared ones counted for each message (api.maxExpandedBytes): split the batch\n");
+}
+
+// A list of ten thousand users that a thousand items share is ten million strings.
+TEST_F(BatchForms, SharedSubscribersCountForEachItem) {
+  const std::size_t list_bytes = 2 * (sizeof(std::string) + 1);
+  limits_.expanded_bytes_max = 2 * list_bytes;
+  const std::string defaults =
+      R"({"from_uid":"u1","channel_type":2,"channel_id":"g","subscribers":["a","b","","a"]})";
+  const std::string begin = R"({"defaults":)" + defaults + R"(,"items":[{"payload":{}},)";
+  // One of its own is in the body already, and an empty one is everybody.
+  const auto list = items(begin + R"({"payload":{},"subscribers":["c","d","e"]},)"
+                                  R"({"payload":{},"subscribers":[]},{"payload":{}}]})");
+  ASSERT_EQ(list.size(), 4U);
+  EXPECT_EQ(list[0].subscribers, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(list[1].subscribers.size(), 3U);
+  EXPECT_TRUE(list[2].subscribers.empty());
+  EXPECT_EQ(list[3].subscribers, list[0].subscribers);
+  EXPECT_EQ(told(begin + R"({"payload":{}},{"payload":{}},{"payload":{}}]})"),
+            "2 : the message takes the payloads and lists of users of the batch beyond " +
+                std::to_string(2 * list_bytes) +
+                " bytes, shared ones counted for each message (api.maxExpandedBytes): split the "
+                "batch\n");
+  // Item by item, each is told; what waits for its template counts when it is read.
+  BatchCommon common(limits_, &templates_);
+  const auto head = read_head(R"({"defaults":)" + defaults + "}", common);
+  ASSERT_TRUE(head && *head);
+  EXPECT_GT(common.held_bytes(), list_bytes);
+  const std::string by_template = R"({"template":"t"})";
+  EXPECT_TRUE(std::holds_alternative<TemplatesWanted>(parse_item(by_template, 0, common)));
+  EXPECT_EQ(common.expanded_bytes(), 0U);
+  for (int i = 0; i < 2; ++i) {
+    const auto read = parse_item(R"({"payload":{}})", 0, common);
+    EXPECT_TRUE(std::holds_alternative<BatchItem>(read)) << i;
+  }
+  EXPECT_EQ(common.expanded_bytes(), 2 * list_bytes);
+  for (int i = 0; i < 2; ++i) {
+    const auto read = parse_item(R"({"payload":{}})", 0, common);
+    const auto* problems = std::get_if<std::vector<ItemProblem>>(&read);
+    ASSERT_NE(problems, nullptr) << i;
+    EXPECT_EQ(problems->front().code, Errc::too_large) << i;
+  }
 }
 
 TEST_F(BatchForms, HasABoundedNumberOfVariables) {

@@ -44,9 +44,10 @@ void read_members(const SendFields& own, const SendFields& fields, BatchCommon& 
   } else {
     item.channel_type = static_cast<ChannelType>(type);
   }
-  if (fields.subscribers) {
-    read_subscribers(*fields.subscribers, common.limits(), UidCheck::here, item.subscribers,
-                     problems);
+  if (own.subscribers) {
+    read_subscribers(*own.subscribers, common.limits(), UidCheck::here, item.subscribers, problems);
+  } else if (own.good(Member::subscribers)) {
+    common.share_subscribers(item.subscribers, problems);
   }
   read_optional_members(fields, common.limits(), item, problems);
 }

@@ -17,7 +17,8 @@ namespace jindou::codec {
 struct SendLimits {
   std::size_t items_max = 1000;
   std::size_t payload_bytes_max = 32767;  // decoded
-  // Payloads of one batch that are shared or filled in, counted for each item.
+  // Payloads of one batch that are shared or filled in and lists of users that are shared, counted
+  // for each item.
   std::size_t expanded_bytes_max = std::size_t{32} << 20;
   std::size_t head_bytes_max = std::size_t{1} << 20;  // of a line with what the others share
   std::size_t subscribers_max = kSubscribersMax;

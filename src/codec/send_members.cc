@@ -191,7 +191,6 @@ void SendFields::take_missing(const SendFields& defaults) {
   }
   on |= defaults.on & ~given;
   given |= defaults.given & ~kOfThePayload;
-  if (!subscribers) subscribers = defaults.subscribers;
 }
 
 void read_send_fields(dom::object object, SendForm form, SendFields& fields,
@@ -243,6 +242,12 @@ void read_subscribers(dom::array list, const SendLimits& limits, UidCheck check,
     out.emplace_back(uid);
   }
   if (out.empty()) problems.add(kName, "must name at least one user");
+}
+
+std::size_t memory_of(const std::vector<std::string>& uids) {
+  std::size_t bytes = 0;
+  for (const std::string& uid : uids) bytes += sizeof(std::string) + uid.size();
+  return bytes;
 }
 
 void read_id(std::string_view text, std::string_view name, std::string& out,

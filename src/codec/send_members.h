@@ -90,8 +90,8 @@ struct SendFields {
     return payload || !text(SendMember::payload_ref).empty() ||
            !text(SendMember::template_name).empty();
   }
-  // Takes each member that is not there from `defaults`: each flag of the header by itself, the
-  // list of subscribers as a whole. Not what the payload is, and not the variables.
+  // Takes each member that is not there from `defaults`: each flag of the header by itself. Not
+  // what the payload is, not the variables, and not the list of subscribers.
   void take_missing(const SendFields& defaults);
 };
 
@@ -108,6 +108,9 @@ enum class UidCheck : bool { here, by_caller };
 // empty list: empty means "everybody", which is the last thing its author had in mind.
 void read_subscribers(simdjson::dom::array list, const SendLimits& limits, UidCheck check,
                       std::vector<std::string>& out, ItemProblems& problems);
+
+// About what such a list takes in memory.
+std::size_t memory_of(const std::vector<std::string>& uids);
 
 // A uid or channel id that has to be there.
 void read_id(std::string_view text, std::string_view name, std::string& out,

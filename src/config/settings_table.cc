@@ -179,8 +179,8 @@ constexpr std::array kTable{
             kRestart, "Size of one decoded payload, over HTTP and from clients alike."},
     Setting{"api.maxExpandedBytes", bytes, JD_MEMBER(api.max_expanded_bytes), kKiB, kGiB, "", kOurs,
             kRestart,
-            "Payloads of one batch that several items share or that variables are filled into, "
-            "counted for each item; more is 400."},
+            "Payloads and `subscribers` of one batch that several items share, and payloads that "
+            "variables are filled into, counted for each item; more is 400."},
     Setting{"api.maxHeadLineBytes", bytes, JD_MEMBER(api.max_head_line_bytes), kKiB, kGiB, "",
             kOurs, kRestart,
             "The first line of a streamed batch when it has the payloads and defaults of the "
