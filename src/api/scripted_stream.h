@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -52,6 +53,11 @@ class ScriptedStream final : public http::Stream {
     if (deaf_) co_return false;
     written_ += piece;
     ++writes_;
+    if (!piece.empty() && at_write_) {
+      const std::function<void()> what = std::move(at_write_);
+      at_write_ = nullptr;
+      what();
+    }
     co_return true;
   }
   // As long as it is open.
@@ -71,6 +77,8 @@ class ScriptedStream final : public http::Stream {
   void hold(std::size_t piece) { held_at_ = piece; }
   void release() { held_at_ = SIZE_MAX; }
   void make_broken() { broken_ = true; }
+  // Once, when the first piece of the answer has been taken.
+  void at_write(std::function<void()> what) { at_write_ = std::move(what); }
   void make_deaf() { deaf_ = true; }
   bool is_due() const { return due_; }
   bool was_due() const { return was_due_; }
@@ -92,6 +100,7 @@ class ScriptedStream final : public http::Stream {
   bool due_ = false;
   bool was_due_ = false;
   std::string written_;
+  std::function<void()> at_write_;
   std::atomic<std::size_t> held_at_{SIZE_MAX};
   std::atomic<std::size_t> writes_{0};
 };

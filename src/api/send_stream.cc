@@ -65,6 +65,8 @@ using TimePoint = std::chrono::steady_clock::time_point;
 struct Pauses {
   std::chrono::milliseconds next = kPauseMin;
   std::chrono::steady_clock::time_point give_up;
+  // What waits was answered as received: it goes to the core though its caller has gone.
+  bool promised = false;
 };
 
 // Lines that go to the core together.
@@ -81,7 +83,7 @@ struct Group {
   std::vector<codec::ItemProblem> problems;
   std::vector<SendResult> results;
   std::vector<Rehearsed> rehearsed;  // in place of the results, of a dry run
-  bool answered = false;             // its lines are written
+  bool answered = false;             // its lines are written, as far as anybody takes them
 };
 
 // Of an item that is wrong in several ways the first one is told.
@@ -557,7 +559,7 @@ Task<bool> ItemStream::pause(Pauses& pauses) {
   asio::steady_timer timer(co_await asio::this_coro::executor, pauses.next);
   co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
   pauses.next = std::min(2 * pauses.next, kPauseMax);
-  co_return stream_.is_open();
+  co_return pauses.promised || stream_.is_open();
 }
 
 Task<bool> ItemStream::wait_for_limits(std::size_t items, TimePoint give_up) {
@@ -579,7 +581,7 @@ Task<bool> ItemStream::wait_for_limits(std::size_t items, TimePoint give_up) {
 Task<bool> ItemStream::await_room(Pauses& pauses) {
   // At least the header: who has gone refuses it, and is noticed.
   const bool taken = co_await stream_.write({});
-  const bool again = taken && co_await pause(pauses);
+  const bool again = (taken || pauses.promised) && co_await pause(pauses);
   if (again) co_return true;
   if (taken && stream_.is_open()) {
     end(errc_name(Errc::overloaded),
@@ -602,13 +604,17 @@ Task<bool> ItemStream::send(Group& group) {
   for (;;) {
     auto reservation = services_.deps.router.reserve(group.commands.size(), group.line_bytes);
     if (reservation && received_ && !group.answered) {
-      // Who is slow to read what is answered holds no room meanwhile.
-      reservation.reset();
-      const bool written = co_await write(group);
-      if (!written) {
+      if (!stream_.is_open()) {
         end("incomplete", "the connection has ended");
         co_return false;
       }
+      // Who is slow to read what is answered holds no room meanwhile.
+      reservation.reset();
+      // What is not taken as a whole may have come in part: who has read of it relies on it.
+      (void)co_await write(group);
+      // So it has as long to find room again as a group that begins now.
+      pauses = begin_pauses();
+      pauses.promised = true;
       reservation = services_.deps.router.reserve(group.commands.size(), group.line_bytes);
     }
     if (reservation) {

@@ -429,6 +429,61 @@ TEST_F(SendStreamTest, LinesMayBeAnsweredBeforeTheyAreDurable) {
   EXPECT_TRUE(has(max_seq("g1"), ":2")) << max_seq("g1");
 }
 
+// Between the line that says so and the core others may take the room.
+TEST_F(SendStreamTest, WhatIsReceivedIsSentThoughItsCallerHasGone) {
+  partition::RouterLimits limits;
+  limits.items_in_flight_max = 1;
+  limits.delay_max = 60s;
+  limit_core(limits);
+  partition::CommandRouter::ReservationPtr others;
+  ScriptedStream stream({item("n0", "g1") + "\n"});
+  stream.at_write([&] {
+    others = core_->reserve(1, 1);
+    stream.make_deaf();
+  });
+  std::thread frees([&] {
+    while (stream.is_open()) std::this_thread::sleep_for(1ms);
+    std::this_thread::sleep_for(100ms);
+    EXPECT_TRUE(others != nullptr);
+    others.reset();
+  });
+  const Answer answer = call(Verb::post, "/message/sendbatch?ack=received", "", "",
+                             {{"Content-Type", "application/x-ndjson"}}, &stream);
+  frees.join();
+  EXPECT_EQ(answer.status, 202U);
+  EXPECT_TRUE(has(stream.written(), R"("state":"received")")) << stream.written();
+  EXPECT_TRUE(has(max_seq("g1"), ":1")) << max_seq("g1");
+}
+
+TEST_F(SendStreamTest, WhatIsReceivedHasItsTimeForRoomBehindTheAnswer) {
+  partition::RouterLimits limits;
+  limits.items_in_flight_max = 1;
+  limits.delay_max = 60s;
+  limit_core(limits);
+  ApiOptions options;
+  options.http.stream_timeout = 1s;
+  configure(options);
+  partition::CommandRouter::ReservationPtr others;
+  std::atomic<bool> taken{false};
+  ScriptedStream stream({item("n0", "g1") + "\n"});
+  // Its caller takes as long to read it as a stream may stand still.
+  stream.at_write([&] {
+    others = core_->reserve(1, 1);
+    std::this_thread::sleep_for(1100ms);
+    taken = true;
+  });
+  std::thread frees([&] {
+    while (!taken) std::this_thread::sleep_for(1ms);
+    std::this_thread::sleep_for(50ms);
+    others.reset();
+  });
+  const Answer answer = call(Verb::post, "/message/sendbatch?ack=received", "", "",
+                             {{"Content-Type", "application/x-ndjson"}}, &stream);
+  frees.join();
+  EXPECT_EQ(answer.status, 202U);
+  EXPECT_TRUE(stream.written().ends_with(end_line(1, 1) + "\n")) << stream.written();
+}
+
 TEST_F(SendStreamTest, WhatWasTakenAndNotSentIsTold) {
   core_->close();
   ScriptedStream stream({item("n0", "g1") + "\n"});
