@@ -37,9 +37,10 @@ using partition::ListingPage;
 using partition::MemberList;
 
 constexpr PageLimits kClusterLimits{20, 1000};
-// Pages of users without a device that one page of devices passes over, so that it has an entry,
-// whose created_at goes on.
+// What one page of devices looks at, for an entry whose created_at goes on: pages of users, of whom
+// none has a device, and users on them.
 constexpr int kDevicePagesMax = 50;
+constexpr std::size_t kDeviceUsersMax = 1000;
 // Of what is not on a page and was never created: 0 would be the beginning of a list.
 constexpr std::int64_t kNoCreationTime = 1;
 constexpr std::int64_t kNanoseconds = 1'000'000'000;
@@ -181,7 +182,8 @@ bool is_listed(const partition::StoredDevice& device, std::optional<std::uint8_t
   return !only || raw(device.flag) == *only;
 }
 
-// The same, up to the first users of whom a device is listed. Blocks. Errors: storage.
+// The same, up to the first users of whom a device is listed, or as far as one page looks. Blocks.
+// Errors: storage.
 Result<ListingPage<ListedUser>> load_cluster_devices(const ApiDeps& deps,
                                                      const ClusterUsersRequest& wanted) {
   const auto has_device = [&wanted](const ListedUser& user) {
@@ -190,9 +192,12 @@ Result<ListingPage<ListedUser>> load_cluster_devices(const ApiDeps& deps,
     });
   };
   ClusterUsersRequest asked = wanted;
+  std::size_t looked_at = 0;
   for (int pages = 1;; ++pages) {
     JD_TRY(ListingPage<ListedUser> page, load_cluster_users(deps, asked));
     if (page.next.empty() || pages == kDevicePagesMax) return page;
+    looked_at += page.entries.size();
+    if (looked_at + asked.query().limit > kDeviceUsersMax) return page;
     if (std::ranges::any_of(page.entries, has_device)) return page;
     asked.begin_at(std::move(page.next));
   }

@@ -105,6 +105,21 @@ TEST_F(ClusterRoutes, APageOfDevicesHasOneAsLongAsThereAreAny) {
   EXPECT_TRUE(has(read("/cluster/devices?limit=2&device_flag=0"), R"("data":[],"total":0)"));
 }
 
+TEST_F(ClusterRoutes, APageOfDevicesLooksAtAThousandUsers) {
+  std::string uids;
+  for (int i = 1000; i < 2200; ++i) uids += (i == 1000 ? "\"a" : ",\"a") + std::to_string(i) + '"';
+  must_post("/message/sendbatch",
+            R"({"from_uid":"s","subscribers":[)" + uids + R"(],"payload":"aGk="})");
+  // The last one.
+  must_post("/user/token", R"({"uid":"longer","token":"secret","device_flag":1})");
+  for (const std::string limit : {"500", "1000"}) {
+    std::string page = read("/cluster/devices?limit=" + limit);
+    EXPECT_TRUE(has(page, R"({"data":[],"total":0,"more":1,)")) << page;
+    page = read("/cluster/devices?limit=" + limit + "&cursor=" + text_of(page, "next_cursor"));
+    EXPECT_TRUE(has(page, R"([{"uid":"longer",)")) << page;
+  }
+}
+
 TEST_F(ClusterRoutes, ChannelsOnAPageKeepTheSecondOfTheirCreation) {
   must_post("/channel", R"({"channel_id":"g1","channel_type":2})");
   const std::string alone = read("/cluster/channels?channel_id=g1&channel_type=2");

@@ -69,7 +69,9 @@ Operation cluster_devices() {
       .path = "/cluster/devices",
       .tag = Tag::monitoring,
       .description =
-          "A page has the devices of `limit` users. Tokens are never told: `token` is empty.",
+          "A page has the devices of `limit` users. Users without one in front of it are passed "
+          "over, up to 1,000 of them: then `data` is empty, `more` is 1, and only `next_cursor` "
+          "goes on. Tokens are never told: `token` is empty.",
       .query = cluster_page(),
       .answer = cluster_page_of(
           object({need("uid", text("The user.")), need("token", text("Empty.")),
