@@ -9,10 +9,10 @@
 #include "api/answers.h"
 #include "api/channel_ids.h"
 #include "api/core_calls.h"
-#include "api/loaded_answers.h"
 #include "api/whole_lists.h"
 #include "bodies/channels.h"
 #include "bodies/read.h"
+#include "codec/json_writer.h"
 #include "model/id_rules.h"
 
 namespace jindou::api {
@@ -276,22 +276,20 @@ Task<void> get_whitelist(Services& services, Request& request, Response& respons
     answer_invalid(response, problem);
     co_return;
   }
-  const auto room = co_await room_or_answer(services, response, whole_list_bytes(services));
-  if (!room) co_return;
   const ChannelKey key(id, *type);
-  const auto uids = co_await members_or_answer(services, response, key, MemberList::allowlist);
-  if (!uids) co_return;
+  const auto list = co_await members_or_answer(services, response, key, MemberList::allowlist);
+  if (!list) co_return;
   const bool detail = request.query_value("detail") != "0";
   codec::JsonWriter json(response.body);
   json.begin_array();
-  for (std::size_t i = 0; i < uids->size(); ++i) {
+  for (std::size_t i = 0; i < list->uids.size(); ++i) {
     if (detail) {
       json.begin_object();
       json.number("id", i + 1);
-      json.string("uid", (*uids)[i]);
+      json.string("uid", list->uids[i]);
       json.end_object();
     } else {
-      json.string((*uids)[i]);
+      json.string(list->uids[i]);
     }
   }
   json.end_array();

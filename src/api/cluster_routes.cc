@@ -398,13 +398,11 @@ Task<void> get_cluster_members(Services& services, Request& request, Response& r
     answer_error(response, settled.error());
     co_return;
   }
-  const auto room = co_await room_or_answer(services, response, whole_list_bytes(services));
-  if (!room) co_return;
-  const auto uids = co_await members_or_answer(services, response, *settled, kList);
-  if (!uids) co_return;
+  const auto list = co_await members_or_answer(services, response, *settled, kList);
+  if (!list) co_return;
   JsonWriter json(response.body);
   json.begin_array();
-  for (const std::string& uid : *uids) json.string(uid);
+  for (const std::string& uid : list->uids) json.string(uid);
   json.end_array();
 }
 

@@ -218,14 +218,12 @@ Task<void> get_managed_user(Services& services, Request& request, Response& resp
 }
 
 Task<void> get_managed_system_users(Services& services, Request&, Response& response) {
-  const auto room = co_await room_or_answer(services, response, whole_list_bytes(services));
-  if (!room) co_return;
-  const auto uids = co_await system_accounts_or_answer(services, response);
-  if (!uids) co_return;
+  const auto list = co_await system_accounts_or_answer(services, response);
+  if (!list) co_return;
   JsonWriter json(response.body);
   json.begin_object();
-  json.objects("items", *uids, write_uid);
-  json.number("total", uids->size());
+  json.objects("items", list->uids, write_uid);
+  json.number("total", list->uids.size());
   json.end_object();
 }
 

@@ -9,10 +9,10 @@
 
 #include "api/answers.h"
 #include "api/core_calls.h"
-#include "api/loaded_answers.h"
 #include "api/whole_lists.h"
 #include "bodies/read.h"
 #include "bodies/users.h"
+#include "codec/json_writer.h"
 #include "model/id_rules.h"
 
 namespace jindou::api {
@@ -174,13 +174,11 @@ Task<void> post_system_cache(Services& services, Request& request, Response& res
 }
 
 Task<void> get_system_uids(Services& services, Request&, Response& response) {
-  const auto room = co_await room_or_answer(services, response, whole_list_bytes(services));
-  if (!room) co_return;
-  const auto uids = co_await system_accounts_or_answer(services, response);
-  if (!uids) co_return;
+  const auto list = co_await system_accounts_or_answer(services, response);
+  if (!list) co_return;
   codec::JsonWriter json(response.body);
   json.begin_array();
-  for (const std::string& uid : *uids) json.string(uid);
+  for (const std::string& uid : list->uids) json.string(uid);
   json.end_array();
 }
 

@@ -1,5 +1,8 @@
 #include "api/whole_lists.h"
 
+#include <algorithm>
+#include <cstddef>
+#include <functional>
 #include <string_view>
 #include <utility>
 
@@ -12,8 +15,15 @@ namespace jindou::api {
 
 namespace {
 
+using Uids = std::vector<std::string>;
+// The first so many of a list, or fewer when it has no more. Blocks. Errors: storage.
+using LoadUids = std::function<Result<Uids>(std::size_t most)>;
+
 // Of a uid in memory, with its string.
 constexpr std::size_t kUidBytes = 128;
+// Most lists have no more: with room for the longest, a few would take the read budget from all
+// others.
+constexpr std::size_t kShortList = 1000;
 
 void answer_longer(const Services& services, Response& response, std::string_view what_to_do) {
   answer_error(response, 413, errc_name(Errc::too_large),
@@ -21,44 +31,52 @@ void answer_longer(const Services& services, Response& response, std::string_vie
                    " users (api.wholeListMax): " + std::string(what_to_do));
 }
 
+// `what_to_do`: with a longer one.
+Task<std::optional<WholeList>> load_whole(Services& services, Response& response, LoadUids load,
+                                          std::string_view what_to_do) {
+  const std::size_t longest = services.options.whole_list_max;
+  std::optional<WholeList> list;
+  for (std::size_t most = std::min(kShortList, longest);; most = longest) {
+    auto room = co_await room_or_answer(services, response, most * kUidBytes);
+    if (!room) co_return list;
+    // One more tells whether there are more.
+    std::function<Result<Uids>()> work = [load, most] { return load(most + 1); };
+    auto uids = co_await load_or_answer(services, response, std::move(work));
+    if (!uids) co_return list;
+    if (uids->size() <= most) {
+      list.emplace(std::move(*room), std::move(*uids));
+      co_return list;
+    }
+    if (most == longest) {
+      answer_longer(services, response, what_to_do);
+      co_return list;
+    }
+    // It holds nothing while it waits for more.
+  }
+}
+
 }  // namespace
 
-std::size_t whole_list_bytes(const Services& services) {
-  return services.options.whole_list_max * kUidBytes;
-}
-
-Task<std::optional<std::vector<std::string>>> members_or_answer(Services& services,
-                                                                Response& response,
-                                                                ChannelKey channel,
-                                                                partition::MemberList list) {
-  partition::ListingQuery query;
-  query.limit = services.options.whole_list_max;
-  auto work = [&deps = services.deps, channel, list, query] {
-    return listings_of(deps).load_members(channel, list, query);
+Task<std::optional<WholeList>> members_or_answer(Services& services, Response& response,
+                                                 ChannelKey channel, partition::MemberList list) {
+  LoadUids load = [&deps = services.deps, channel = std::move(channel),
+                   list](std::size_t most) -> Result<Uids> {
+    partition::ListingQuery query;
+    query.limit = most;
+    JD_TRY(partition::ListingPage<std::string> page,
+           listings_of(deps).load_members(channel, list, query));
+    return std::move(page.entries);
   };
-  auto found = co_await load_or_answer(services, response, std::move(work));
-  std::optional<std::vector<std::string>> uids;
-  if (!found) co_return uids;
-  if (found->next.empty()) {
-    uids.emplace(std::move(found->entries));
-  } else {
-    answer_longer(services, response,
-                  "GET /channel/subscribers, /channel/denylist and /channel/allowlist read lists "
-                  "page by page");
-  }
-  co_return uids;
+  return load_whole(services, response, std::move(load),
+                    "GET /channel/subscribers, /channel/denylist and /channel/allowlist read lists "
+                    "page by page");
 }
 
-Task<std::optional<std::vector<std::string>>> system_accounts_or_answer(Services& services,
-                                                                        Response& response) {
-  const partition::RecordReader& records = services.deps.records;
-  auto work = [&records] { return records.load_system_accounts(); };
-  auto uids = co_await load_or_answer(services, response, std::move(work));
-  if (uids && uids->size() > services.options.whole_list_max) {
-    uids.reset();
-    answer_longer(services, response, "raise that setting");
-  }
-  co_return uids;
+Task<std::optional<WholeList>> system_accounts_or_answer(Services& services, Response& response) {
+  LoadUids load = [&records = services.deps.records](std::size_t most) {
+    return records.load_system_accounts(most);
+  };
+  return load_whole(services, response, std::move(load), "raise that setting");
 }
 
 }  // namespace jindou::api

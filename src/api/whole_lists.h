@@ -3,29 +3,33 @@
 // it is a 413 that says how to read it.
 #pragma once
 
-#include <cstddef>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "api/http_names.h"
+#include "api/read_budget.h"
 #include "api/services.h"
 #include "model/channel.h"
 #include "partition/list_commands.h"
 
 namespace jindou::api {
 
-// Room in the read budget for such a list (room_or_answer), to be kept until it is written.
-std::size_t whole_list_bytes(const Services& services);
+// Keep it until the answer is written.
+struct WholeList {
+  WholeList(ReadBudget::Room its_room, std::vector<std::string> its_uids)
+      : room(std::move(its_room)), uids(std::move(its_uids)) {}
 
-// A list of `channel`, which is the internal one, sorted by uid. None: it has been answered.
-Task<std::optional<std::vector<std::string>>> members_or_answer(Services& services,
-                                                                Response& response,
-                                                                ChannelKey channel,
-                                                                partition::MemberList list);
+  ReadBudget::Room room;          // for as many users as it may have
+  std::vector<std::string> uids;  // sorted
+};
 
-// The system accounts without the built-in one, sorted. None: it has been answered.
-Task<std::optional<std::vector<std::string>>> system_accounts_or_answer(Services& services,
-                                                                        Response& response);
+// A list of `channel`, which is the internal one. None: it has been answered.
+Task<std::optional<WholeList>> members_or_answer(Services& services, Response& response,
+                                                 ChannelKey channel, partition::MemberList list);
+
+// The system accounts without the built-in one. None: it has been answered.
+Task<std::optional<WholeList>> system_accounts_or_answer(Services& services, Response& response);
 
 }  // namespace jindou::api

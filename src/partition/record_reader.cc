@@ -80,11 +80,16 @@ Result<RetentionLimits> RecordReader::load_retention(const ChannelKey& channel) 
   return limits;
 }
 
-Result<std::vector<std::string>> RecordReader::load_system_accounts() const {
+Result<std::vector<std::string>> RecordReader::load_system_accounts(std::size_t most) const {
   const store::PartitionReader reader = readers_.of_system_accounts();
-  JD_TRY(const UidSet uids, read_members(reader, store::system_account_prefix(reader.partition())));
-  std::vector<std::string> sorted(uids.begin(), uids.end());
-  std::sort(sorted.begin(), sorted.end());
+  const std::string prefix = store::system_account_prefix(reader.partition());
+  std::vector<std::string> sorted;  // as the keys lie
+  JD_RETURN_IF_ERROR(reader.scan(Table::main, prefix, store::after_prefix(prefix),
+                                 [&](std::string_view key, std::string_view) {
+                                   if (sorted.size() >= most) return false;
+                                   sorted.emplace_back(key.substr(prefix.size()));
+                                   return true;
+                                 }));
   return sorted;
 }
 

@@ -72,8 +72,8 @@ class RecordReader {
   Result<bool> has_member(const ChannelKey& channel, MemberList list, std::string_view uid) const;
   // The limits set for this very channel; empty members: the configured defaults hold.
   Result<RetentionLimits> load_retention(const ChannelKey& channel) const;
-  // Without the built-in one, sorted.
-  Result<std::vector<std::string>> load_system_accounts() const;
+  // Without the built-in one, sorted; the first `most` of them.
+  Result<std::vector<std::string>> load_system_accounts(std::size_t most = SIZE_MAX) const;
   // What the last POST /message/sync of the user returned; empty when it was acknowledged.
   Result<std::vector<CommandPosition>> load_command_sync(std::string_view uid) const;
 
