@@ -95,6 +95,7 @@ void ItemForm::from_line(std::string_view line, Item& item) const {
     }
     // It would be of the first request only, where a sending may take several.
     if (member.is("payloads") || member.is("defaults")) {
+      item.is_head = true;
       item.code = kInvalid;
       item.problem =
           "payloads and defaults are not taken from a file: --from, --channel-type, "

@@ -32,6 +32,7 @@ struct Item {
   std::string original;    // what goes to the file of refused items
   std::string problem;     // why it cannot be sent; empty: it can
   std::string code;        // of the problem, as the server would name it
+  bool is_head = false;    // it says what the lines behind it share, as the first of a body may
   Position after;
 
   std::size_t bytes() const { return sizeof(Item) + text.size() + original.size(); }

@@ -53,6 +53,7 @@ TEST(ItemForm, AHeadIsNoneOfTheLines) {
     const Item item = from_line(form, text);
     EXPECT_EQ(item.text, "");
     EXPECT_EQ(item.original, text);
+    EXPECT_TRUE(item.is_head);
     EXPECT_NE(item.problem.find("are not taken from a file"), std::string::npos) << item.problem;
   }
 }

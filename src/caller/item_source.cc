@@ -157,6 +157,10 @@ Result<ItemSource::Found> ItemSource::next(Item& item) {
   } else {
     form_.from_line(line_, item);
   }
+  if (item.is_head && item.row == 1) {
+    failed_ = true;
+    return fault(line_no_, item.problem + "; nothing was sent");
+  }
   return Found::item;
 }
 

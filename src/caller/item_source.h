@@ -30,7 +30,8 @@ class ItemSource {
 
   enum class Found : std::uint8_t { item, later, end };
   // The next item, without waiting. An item that cannot be sent has its problem. Errors: invalid
-  // where nothing behind can be read, storage; then there is no further item.
+  // where nothing behind can be read, or would be sent without what a first line says of all;
+  // storage; then there is no further item.
   Result<Found> next(Item& item);
 
   // Passes over what an earlier run has settled; waits for it. Errors: invalid when the input is

@@ -143,6 +143,27 @@ TEST_F(ItemSourceTest, AFaultOfQuotesEndsIt) {
   EXPECT_NE(error.find("a.csv, line 3: there is something"), std::string::npos) << error;
 }
 
+// Without their expire, or to nobody, the other lines are not what was meant.
+TEST_F(ItemSourceTest, AHeadEndsItBeforeTheLinesThatShareIt) {
+  for (const char* head : {R"({"defaults":{"expire":5}})", R"({"payloads":{"p":"aGk="}})"}) {
+    const auto source = open(write("a.ndjson", "\n" + std::string(head) + "\n{\"a\":1}\n"));
+    ASSERT_TRUE(source);
+    std::string error;
+    EXPECT_TRUE(read_all(**source, &error).empty());
+    EXPECT_NE(error.find("a.ndjson, line 2: payloads and defaults are not taken from a file"),
+              std::string::npos)
+        << error;
+    EXPECT_TRUE(error.ends_with("; nothing was sent")) << error;
+  }
+  // Behind other lines it says nothing of all, and is refused by itself.
+  const auto late = open(write("b.ndjson", "{\"a\":1}\n{\"defaults\":{}}\n{\"a\":2}\n"));
+  ASSERT_TRUE(late);
+  const auto items = read_all(**late);
+  ASSERT_EQ(items.size(), 3U);
+  EXPECT_EQ(items[1].code, "invalid");
+  EXPECT_EQ(items[2].problem, "");
+}
+
 TEST_F(ItemSourceTest, ALongLineIsAProblemByItself) {
   std::string text = "{\"a\":1}\n{\"b\":\"";
   text.append(kRowBytesMax, 'x');
