@@ -67,6 +67,16 @@ TEST_F(MistakesTest, AByteOrderMarkIsNone) {
   EXPECT_EQ(status("/message/sendbatch", "\xef\xbb\xbf[" + item("n", "g1") + "]"), 200U);
 }
 
+// Only a batch may come as lines: other bodies are JSON whatever their type says.
+TEST_F(MistakesTest, TheStrictModeLooksAtBodiesThatAreCalledLines) {
+  for (const std::string type : {"application/x-ndjson", "text/csv; charset=utf-8"}) {
+    const Answer answer =
+        call(Verb::post, "/user/token", R"({"uid":"u1","token":"t","device_flg":1})", "",
+             {{"Jindou-Strict", "1"}, {"Content-Type", type}});
+    EXPECT_TRUE(has(told(answer), "did you mean \"device_flag\"?")) << told(answer);
+  }
+}
+
 TEST_F(MistakesTest, PathsAndMethods) {
   EXPECT_EQ(told("/message/sendBatch", "[]"), "404 no such path; did you mean /message/sendbatch?");
   EXPECT_EQ(told("/message/send_batch", "[]"),

@@ -75,6 +75,7 @@ std::shared_ptr<Shape> parse_shape(const std::string& schema, const ShapeMap& co
 
 struct OperationShape {
   std::shared_ptr<Shape> body;  // null: the operation has none
+  bool takes_lines = false;     // the body may be NDJSON or CSV
   std::vector<std::string> query;
 };
 
@@ -90,6 +91,7 @@ OperationShapes make_shapes() {
   for (const Operation& operation : openapi::all_operations()) {
     OperationShape& shape = shapes[{operation.method, operation.path}];
     if (!operation.body.empty()) shape.body = parse_shape(operation.body, components);
+    shape.takes_lines = !operation.body_lines.empty() || !operation.body_rows.empty();
     for (const Parameter& parameter : operation.query) {
       if (!parameter.in_path) shape.query.emplace_back(parameter.name);
     }
@@ -278,7 +280,7 @@ std::string misplaced_choice(const http::Request& request, http::Verb method,
 
 namespace {
 
-// NDJSON and CSV: whoever reads the lines checks each.
+// NDJSON and CSV.
 bool is_of_lines(const http::Request& request) {
   const std::string_view given = request.header("content-type");
   std::string_view type = given.substr(0, given.find(';'));
@@ -294,7 +296,9 @@ std::string unknown_members(const http::Request& request, http::Verb method,
   if (operation == nullptr) return {};
   Unknown unknown;
   check_query(request.query(), operation->query, unknown);
-  if (operation->body != nullptr && !request.streams && !is_of_lines(request)) {
+  // Where they are taken, whoever reads the lines checks each; elsewhere the type says nothing.
+  const bool by_line = operation->takes_lines && is_of_lines(request);
+  if (operation->body != nullptr && !request.streams && !by_line) {
     const auto body = codec::parse_json(request.body);
     if (body) check(*body, *operation->body, {}, unknown);
   }
