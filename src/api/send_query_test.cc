@@ -149,6 +149,23 @@ TEST_F(SendQueryTest, TheAnswerNamesTheLevelThatWasReached) {
   EXPECT_TRUE(has(post("/message/sendbatch?ack=received", batch).headers,
                   "Jindou-Applied: ack=received\r\n"));
   EXPECT_FALSE(has(post("/message/sendbatch", "[]").headers, "Jindou-Applied"));
+  EXPECT_TRUE(
+      has(post("/message/send", item("n2", "g1")).headers, "Jindou-Applied: ack=synced\r\n"));
+  EXPECT_TRUE(has(post("/message/send?sender_conversation=false", item("n3", "g1")).headers,
+                  "Jindou-Applied: sender_conversation=false, ack=synced\r\n"));
+  EXPECT_TRUE(has(post("/message/send?hold_ms=60000", item("n4", "g1")).headers,
+                  "Jindou-Applied: hold_ms=60000\r\n"));
+  EXPECT_FALSE(has(post("/message/send", "{}").headers, "Jindou-Applied"));
+}
+
+TEST_F(SendQueryTest, ARepeatedMessageIsToldOfAsTheFirstTime) {
+  for (const bool again : {false, true}) {
+    const Answer answer =
+        call(Verb::post, "/message/send", item("", "g1"), "", {{"Idempotency-Key", "k2"}});
+    EXPECT_EQ(answer.status, 200U) << answer.body;
+    EXPECT_EQ(has(answer.headers, "Idempotency-Replay: true"), again) << answer.headers;
+    EXPECT_TRUE(has(answer.headers, "Jindou-Applied: ack=synced\r\n")) << answer.headers;
+  }
 }
 
 // Or the first answer would be given to who asks for something else.

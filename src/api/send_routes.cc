@@ -120,6 +120,11 @@ Results results_of(const partition::TransactionResult& result) {
   return results;
 }
 
+// Behind Repeatable::end(): what is stored under a key does not have it, and each repeat adds it.
+void tell_applied(const Request& request, Response& response) {
+  if (response.status < 300) add_applied_choices(request, level_reached(request), response);
+}
+
 Task<void> post_send(Services& services, Request& request, Response& response) {
   auto wish = wanted_job(request, SendForm::message, services.deps.clock.wall_ms());
   if (!wish) {
@@ -138,7 +143,10 @@ Task<void> post_send(Services& services, Request& request, Response& response) {
     co_return;
   }
   Repeatable repeatable(services, request, response);
-  if (!co_await repeatable.begin()) co_return;
+  if (!co_await repeatable.begin()) {
+    tell_applied(request, response);
+    co_return;
+  }
   std::vector<SendCommand> commands;
   commands.push_back(make_command(std::move(*parsed), services.deps.random));
   repeatable.number(commands, 0);
@@ -161,7 +169,7 @@ Task<void> post_send(Services& services, Request& request, Response& response) {
               services.options.refusal_style);
   co_await repeatable.end(is_settled(*results));
   add_rate_limit_fields(services, request, response, from_uid, channel);
-  if (response.status < 300) add_applied_choices(request, {}, response);
+  tell_applied(request, response);
 }
 
 struct Outgoing {
@@ -573,7 +581,7 @@ Task<void> post_advised_batch(Services& services, Request& request, Response& re
   }
   add_rate_limit_fields(services, request, response);
   add_batch_advice(services, request, response);
-  if (response.status < 300) add_applied_choices(request, level_reached(request), response);
+  tell_applied(request, response);
 }
 
 Task<void> refuse_wish(Response& response, Error error) {
