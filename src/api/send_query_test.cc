@@ -229,6 +229,17 @@ TEST_F(SendQueryTest, OtherRoutesRefuseChoicesThatTheyDoNotKnow) {
     EXPECT_TRUE(has(answer.body, "the header field " + field + " is nothing to /message/recall"))
         << answer.body;
   }
+  // What is a parameter of their own is no choice of sending, and is not looked for elsewhere.
+  for (const std::string query : {"?rate=5", ""}) {
+    const Answer rate = call(Verb::post, "/jobs/none/rate" + query, "", "", {{"Jindou-Rate", "7"}});
+    EXPECT_EQ(rate.status, 400U) << query;
+    EXPECT_TRUE(has(rate.body, "the header field Jindou-Rate is nothing to /jobs/{id}/rate"))
+        << rate.body;
+  }
+  const Answer gone = call(Verb::delete_, "/templates/t1", "", "", {{"Jindou-Name", "t2"}});
+  EXPECT_TRUE(has(gone.body, "Jindou-Name is nothing to /templates/{name}")) << gone.body;
+  const Answer batch = call(Verb::post, "/batches/none/recall", "{}", "", {{"Jindou-Rate", "7"}});
+  EXPECT_EQ(batch.status, 404U) << batch.body;
   const std::string found = get("/message/byclientmsgno?channel_id=g1&channel_type=2&"
                                 "client_msg_no=n1")
                                 .body;

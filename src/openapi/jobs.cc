@@ -138,6 +138,7 @@ Operation revise(std::string_view path, std::string_view description, std::strin
                  {404, "There is no such batch.", {}},
                  {409, "Its upload is not complete; or it is to be edited and still sends.", {}}},
       .succeeds = false,
+      .choice_fields = true,
   };
 }
 

@@ -104,6 +104,7 @@ Operation send() {
                   {}},
                  key_in_use(),
                  key_of_another()},
+      .choice_fields = true,
   };
 }
 
@@ -171,6 +172,7 @@ Operation send_batch() {
                   ref("BatchTaken")},
                  key_in_use(),
                  key_of_another()},
+      .choice_fields = true,
   };
 }
 

@@ -81,6 +81,8 @@ struct Operation {
   bool deprecated = false;
   // The handler looks at the token itself, although the route is open.
   bool guarded = false;
+  // The choices of sending in `query` may be header fields, too (bodies/send_choices.h).
+  bool choice_fields = false;
 };
 
 // What the query of a request of one of these forms may ask for (bodies/send_choices.h).

@@ -77,6 +77,7 @@ struct OperationShape {
   std::shared_ptr<Shape> body;  // null: the operation has none
   bool takes_lines = false;     // the body may be NDJSON or CSV
   std::vector<std::string> query;
+  bool choice_fields = false;  // choices among them may be header fields
 };
 
 // By method and path.
@@ -92,6 +93,7 @@ OperationShapes make_shapes() {
     OperationShape& shape = shapes[{operation.method, operation.path}];
     if (!operation.body.empty()) shape.body = parse_shape(operation.body, components);
     shape.takes_lines = !operation.body_lines.empty() || !operation.body_rows.empty();
+    shape.choice_fields = operation.choice_fields;
     for (const Parameter& parameter : operation.query) {
       if (!parameter.in_path) shape.query.emplace_back(parameter.name);
     }
@@ -223,7 +225,7 @@ namespace {
 std::string misplaced_field(std::string_view name, const OperationShape* operation,
                             std::string_view path) {
   const bodies::SendChoice* const choice = choice_of_field(name);
-  if (choice != nullptr && operation != nullptr) {
+  if (choice != nullptr && operation != nullptr && operation->choice_fields) {
     const auto& known = operation->query;
     if (std::find(known.begin(), known.end(), choice->name) != known.end()) return {};
   }
