@@ -39,8 +39,7 @@ class Place {
   bool is_there_;
 };
 
-// How long the end waits for the last counts of whom the job has reached, which fan-out tells a
-// little later. A part of them may never come (partition::CountReach).
+// Of ReachWait.
 constexpr std::chrono::seconds kReachWait{2};
 
 bool awaits_reach(const Job& job) {
@@ -79,7 +78,7 @@ Task<void> tell(Services& services, Request& request, Job job) {
   SeenPace pace;
   auto told = services.deps.clock.steady();
   pace.see(told, job);
-  std::optional<std::chrono::steady_clock::time_point> end_seen;
+  ReachWait reach_wait;
   std::string text(kRetry);
   text += event_of(job, pace);
   for (;;) {
@@ -100,12 +99,8 @@ Task<void> tell(Services& services, Request& request, Job job) {
       co_return;
     }
     if (now_is) pace.see(now, **now_is);
-    bool is_new = now_is && told_of(**now_is) != told_of(job);
-    if (is_new && awaits_reach(**now_is)) {
-      if (!end_seen) end_seen = now;
-      is_new = now >= *end_seen + kReachWait;
-    }
-    if (is_new) {
+    const bool waits = now_is && reach_wait.goes_on(now, **now_is);
+    if (now_is && !waits && told_of(**now_is) != told_of(job)) {
       job = std::move(**now_is);
       text = event_of(job, pace);
     } else if (now >= told + options.heartbeat) {
@@ -135,6 +130,14 @@ std::optional<std::uint64_t> SeenPace::per_second() const {
   const std::chrono::duration<double> took = looks_.back().when - looks_.front().when;
   const auto items = static_cast<double>(looks_.back().cursor - looks_.front().cursor);
   return static_cast<std::uint64_t>(items / took.count() + 0.5);
+}
+
+bool ReachWait::goes_on(TimePoint now, const Job& job) {
+  if (!is_ended(job.state) || job.pass != pass_) end_seen_.reset();
+  pass_ = job.pass;
+  if (!awaits_reach(job)) return false;
+  if (!end_seen_) end_seen_ = now;
+  return now < *end_seen_ + kReachWait;
 }
 
 Task<void> get_job_events(Services& services, Request& request, Response& response) {

@@ -37,6 +37,22 @@ class SeenPace {
   std::uint32_t pass_ = 0;
 };
 
+// How long the end of a job waits for the last counts of whom it has reached, which fan-out tells a
+// little later; a part of them may never come (partition::CountReach). As somebody sees it who
+// looks at the job now and then.
+class ReachWait {
+ public:
+  using TimePoint = std::chrono::steady_clock::time_point;
+
+  // Whether the end that is seen `now` is not to be told yet. Of a job that is tried again each end
+  // waits anew.
+  bool goes_on(TimePoint now, const Job& job);
+
+ private:
+  std::optional<TimePoint> end_seen_;
+  std::uint32_t pass_ = 0;
+};
+
 // One event, as it is written: "id: …", "event: …", "data: …" and an empty line. `data` has no line
 // breaks.
 std::string job_event(std::string_view name, std::int64_t id, std::string_view data);

@@ -138,6 +138,29 @@ TEST_F(JobEventsTest, OfAnUnknownJobThereAreNone) {
   EXPECT_EQ(services_->job_listeners, 0U);
 }
 
+TEST(ReachWaitTest, IsThatOfEachEnd) {
+  ReachWait wait;
+  Job job;
+  job.counts.accepted = 1;
+  job.state = JobState::running;
+  EXPECT_FALSE(wait.goes_on(TimePoint(1s), job));
+  job.state = JobState::failed;
+  EXPECT_TRUE(wait.goes_on(TimePoint(2s), job));
+  EXPECT_TRUE(wait.goes_on(TimePoint(3s), job));
+  // It is tried again, which is seen, or has ended once more by then.
+  job.state = JobState::running;
+  EXPECT_FALSE(wait.goes_on(TimePoint(10s), job));
+  job.state = JobState::failed;
+  EXPECT_TRUE(wait.goes_on(TimePoint(11s), job));
+  job.pass = 2;
+  EXPECT_TRUE(wait.goes_on(TimePoint(20s), job));
+  EXPECT_FALSE(wait.goes_on(TimePoint(22s), job));
+  // There is nothing to wait for.
+  job.pass = 3;
+  job.reach.messages = 1;
+  EXPECT_FALSE(wait.goes_on(TimePoint(30s), job));
+}
+
 TEST(SeenPaceTest, IsThatOfTheLastLooks) {
   SeenPace pace;
   Job job;
