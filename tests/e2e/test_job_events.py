@@ -73,14 +73,20 @@ class JobEvents(ServerCase):
         with Events(self.server, job, {"Last-Event-ID": last}) as again:
             self.assertEqual((again.answer.status, again.answer.read()), (204, b""))
 
-    def test_the_end_comes_with_the_counts_of_the_last_messages(self):
+    def test_the_counts_of_the_last_messages_come_with_the_end_or_soon(self):
         group = fresh("g")
         self.server.create_group(group, [fresh("u"), fresh("u")])
         job = self.jobs.make(spread([group], 300), "&rate=300")
         with Events(self.server, job) as events:
             ends = [data for name, _, data in events if name == "end"]
-        self.assertEqual([(e["fanned_out"], e["pushed_online"], e["left_offline"]) for e in ends],
-                         [(300, 0, 600)])
+        self.assertEqual(len(ends), 1)
+        # The end waits for them for two seconds, and on a busy machine they may come later.
+        [end] = ends
+        self.assertLessEqual(end["fanned_out"], 300)
+        self.assertEqual((end["pushed_online"], end["left_offline"]), (0, 2 * end["fanned_out"]))
+        counted = self.jobs.wait_for_counts(job, 300)
+        self.assertEqual((counted["fanned_out"], counted["pushed_online"],
+                          counted["left_offline"]), (300, 0, 600))
 
     def test_who_listens_hears_what_is_done_to_the_job(self):
         job = self.jobs.make([item(fresh("g"), "a")], "&not_before=99999999999")
