@@ -5,6 +5,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
 #include <future>
 #include <memory>
 #include <random>
@@ -15,6 +18,7 @@
 
 #include "observe/metrics.h"
 #include "partition/core_fixture.h"
+#include "partition/refusals.h"
 #include "partition/transaction.h"
 
 namespace jindou::partition {
@@ -259,6 +263,62 @@ TEST(SplitBatch, IsTimedWithoutWhatWasSplitOff) {
   EXPECT_FALSE(answered);
   off->finish_items(0, 0, std::vector<SendResult>(1));
   EXPECT_TRUE(answered);
+}
+
+class CallingClock final : public Clock {
+ public:
+  std::int64_t wall_ms() const override {
+    if (call) std::exchange(call, nullptr)();
+    return 1'000'000;
+  }
+  std::chrono::steady_clock::time_point steady() const override { return {}; }
+  mutable std::function<void()> call;  // once
+};
+
+class RefusedBatch : public testing::Test {
+ protected:
+  static std::string number(int item) {
+    return "a number with a place of its own, " + std::to_string(item);
+  }
+  std::shared_ptr<SendBatch> make_batch() {
+    std::vector<SendCommand> commands(3);
+    for (int item = 0; item < 3; ++item) {
+      commands[static_cast<std::size_t>(item)].channel = channel_;
+      commands[static_cast<std::size_t>(item)].client_msg_no = number(item);
+    }
+    results_.clear();
+    auto batch = std::make_shared<SendBatch>(
+        std::move(commands), std::vector<SendBatch::Part>{{PartitionId{0}, {0, 1, 2}}}, nullptr,
+        CommandRouter::kNever, [this](const Results& results) { results_ = results; });
+    batch->remember_refusals_in(&refusals_);
+    return batch;
+  }
+  int remembered() {
+    int count = 0;
+    for (int item = 0; item < 3; ++item) count += refusals_.find(channel_, number(item)) ? 1 : 0;
+    return count;
+  }
+
+  const ChannelKey channel_{"g1", ChannelType::group};
+  CallingClock clock_;
+  Refusals refusals_{clock_, RefusalLimits()};
+  Results results_;
+};
+
+TEST_F(RefusedBatch, IsNotGivenBackWhileItIsLookedAt) {
+  const auto batch = make_batch();
+  std::vector<SendCommand> taken;
+  // When the first of its items is remembered.
+  clock_.call = [&] {
+    batch->expire();
+    taken = batch->take_back();
+  };
+  batch->refuse(Errc::overloaded);
+  EXPECT_TRUE(taken.empty());
+  ASSERT_EQ(results_.size(), 3U);
+  EXPECT_EQ(results_[2].code, Errc::overloaded);
+  EXPECT_EQ(remembered(), 3);
+  EXPECT_TRUE(batch->take_back().empty());
 }
 
 // Stages that resume at once, later, and on other threads; senders on several threads.

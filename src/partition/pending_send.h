@@ -21,7 +21,8 @@ class PendingSend {
   // `deadline`. No effect once the answer was given. Thread-safe.
   virtual void expire() = 0;
   // For who tries again: the commands, when all of them were refused together before any partition
-  // had one, and the caller was told so; else none. After the answer, once.
+  // had one, and the caller was told so; else none, also when expire() was faster. After the
+  // answer, once.
   virtual std::vector<SendCommand> take_back() = 0;
 };
 

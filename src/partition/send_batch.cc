@@ -218,6 +218,8 @@ void SendBatch::expire() {
     const MutexLock lock(mutex_);
     if (!done_) return;
     done = std::exchange(done_, nullptr);
+    // refuse() may be under way, and look at the commands.
+    refused_whole_ = false;
     for (std::size_t part = 0; part < parts_.size(); ++part) {
       if (begun_[part]) continue;
       for (const std::uint32_t item : parts_[part].items) {
