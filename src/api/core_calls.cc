@@ -145,17 +145,6 @@ Task<SendOutcome> await_send(Request& request, std::vector<SendCommand>& command
   co_return co_await runtime::await_callback<SendOutcome>(begin);
 }
 
-Task<SendOutcome> send_and_wait(Services& services, Request& request,
-                                std::vector<SendCommand>& commands,
-                                http::DeadlineList::TimePoint deadline,
-                                const ReservationPtr& reservation,
-                                std::shared_ptr<partition::PendingSend>& pending) {
-  auto post = [&](std::vector<SendCommand>&& all, partition::CommandRouter::SendDone done) {
-    return services.deps.router.post_send(std::move(all), std::move(done), deadline, reservation);
-  };
-  co_return co_await await_send(request, commands, deadline, post, pending);
-}
-
 }  // namespace
 
 Task<Result<std::vector<SendResult>>> send_commands(Services& services, Request& request,
@@ -163,8 +152,11 @@ Task<Result<std::vector<SendResult>>> send_commands(Services& services, Request&
                                                     http::DeadlineList::TimePoint deadline,
                                                     ReservationPtr reservation) {
   const observe::TracedPart part(request.trace.get(), "commit");
+  auto post = [&](std::vector<SendCommand>&& all, partition::CommandRouter::SendDone done) {
+    return services.deps.router.post_send(std::move(all), std::move(done), deadline, reservation);
+  };
   std::shared_ptr<partition::PendingSend> pending;
-  co_return co_await send_and_wait(services, request, commands, deadline, reservation, pending);
+  co_return co_await await_send(request, commands, deadline, post, pending);
 }
 
 Task<Result<std::vector<SendResult>>> offer_commands(Services& services, Request& request,
@@ -172,9 +164,11 @@ Task<Result<std::vector<SendResult>>> offer_commands(Services& services, Request
                                                      http::DeadlineList::TimePoint deadline,
                                                      ReservationPtr reservation) {
   const observe::TracedPart part(request.trace.get(), "commit");
+  auto post = [&](std::vector<SendCommand>&& all, partition::CommandRouter::SendDone done) {
+    return services.deps.router.offer_send(std::move(all), std::move(done), deadline, reservation);
+  };
   std::shared_ptr<partition::PendingSend> pending;
-  SendOutcome outcome =
-      co_await send_and_wait(services, request, commands, deadline, reservation, pending);
+  SendOutcome outcome = co_await await_send(request, commands, deadline, post, pending);
   if (pending && outcome && are_overloaded(*outcome)) {
     commands = pending->take_back();
     if (!commands.empty()) {

@@ -383,6 +383,21 @@ bool CommandRouter::resize(Admission& admission, std::size_t items, std::size_t 
 Result<std::shared_ptr<PendingSend>> CommandRouter::post_send(std::vector<SendCommand>&& commands,
                                                               SendDone done, TimePoint deadline,
                                                               const ReservationPtr& reservation) {
+  return begin_send(std::move(commands), std::move(done), deadline, reservation,
+                    /*is_offer=*/false);
+}
+
+Result<std::shared_ptr<PendingSend>> CommandRouter::offer_send(std::vector<SendCommand>&& commands,
+                                                               SendDone done, TimePoint deadline,
+                                                               const ReservationPtr& reservation) {
+  return begin_send(std::move(commands), std::move(done), deadline, reservation,
+                    /*is_offer=*/true);
+}
+
+Result<std::shared_ptr<PendingSend>> CommandRouter::begin_send(std::vector<SendCommand>&& commands,
+                                                               SendDone done, TimePoint deadline,
+                                                               const ReservationPtr& reservation,
+                                                               bool is_offer) {
   if (closed_.load(std::memory_order_acquire)) {
     return Error(Errc::unavailable, "the server is stopping");
   }
@@ -405,6 +420,7 @@ Result<std::shared_ptr<PendingSend>> CommandRouter::post_send(std::vector<SendCo
   auto batch = make_batch(std::move(commands), std::move(admission), std::move(done), deadline);
   batch->count_refusals_in(metrics_);
   batch->remember_refusals_in(refusals_);
+  if (is_offer) batch->make_offer();
   if (batch->parts().empty()) {
     // No commands: answered at once, there is no part to wait for.
     batch->expire();

@@ -127,6 +127,11 @@ class CommandRouter {
   Result<std::shared_ptr<PendingSend>> post_send(std::vector<SendCommand>&& commands, SendDone done,
                                                  TimePoint deadline = kNever,
                                                  const ReservationPtr& reservation = nullptr);
+  // The same for who tries again what nobody has had room for: PendingSend::take_back() has it, and
+  // it is not counted or remembered as refused.
+  Result<std::shared_ptr<PendingSend>> offer_send(std::vector<SendCommand>&& commands,
+                                                  SendDone done, TimePoint deadline,
+                                                  const ReservationPtr& reservation);
 
   // What would become of these messages if they were sent now; nothing is stored or told to
   // anybody. Results as of post_send, where what would be stored is accepted, without id and seq.
@@ -184,6 +189,10 @@ class CommandRouter {
   bool resize(Admission& admission, std::size_t items, std::size_t bytes);
   // For one change, event or question. Errors: overloaded, unavailable.
   Result<std::shared_ptr<Admission>> admit(std::size_t bytes);
+  // As post_send(), or offer_send().
+  Result<std::shared_ptr<PendingSend>> begin_send(std::vector<SendCommand>&& commands,
+                                                  SendDone done, TimePoint deadline,
+                                                  const ReservationPtr& reservation, bool is_offer);
   std::shared_ptr<SendBatch> make_batch(std::vector<SendCommand> commands,
                                         std::shared_ptr<Admission> admission, SendDone done,
                                         TimePoint deadline) const;

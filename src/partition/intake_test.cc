@@ -18,6 +18,7 @@
 
 #include "observe/metrics.h"
 #include "partition/core_fixture.h"
+#include "partition/inbox_stage.h"
 #include "partition/refusals.h"
 #include "partition/transaction.h"
 
@@ -291,7 +292,11 @@ class RefusedBatch : public testing::Test {
         std::move(commands), std::vector<SendBatch::Part>{{PartitionId{0}, {0, 1, 2}}}, nullptr,
         CommandRouter::kNever, [this](const Results& results) { results_ = results; });
     batch->remember_refusals_in(&refusals_);
+    batch->count_refusals_in(&metrics_);
     return batch;
+  }
+  double counted() {
+    return metrics_.send_refused.with(std::to_string(raw(Reason::system_error))).Value();
   }
   int remembered() {
     int count = 0;
@@ -302,23 +307,78 @@ class RefusedBatch : public testing::Test {
   const ChannelKey channel_{"g1", ChannelType::group};
   CallingClock clock_;
   Refusals refusals_{clock_, RefusalLimits()};
+  observe::Metrics metrics_;
   Results results_;
 };
 
 TEST_F(RefusedBatch, IsNotGivenBackWhileItIsLookedAt) {
   const auto batch = make_batch();
+  batch->make_offer();
   std::vector<SendCommand> taken;
   // When the first of its items is remembered.
   clock_.call = [&] {
     batch->expire();
     taken = batch->take_back();
   };
-  batch->refuse(Errc::overloaded);
+  batch->refuse(Errc::unavailable);
   EXPECT_TRUE(taken.empty());
   ASSERT_EQ(results_.size(), 3U);
   EXPECT_EQ(results_[2].code, Errc::overloaded);
   EXPECT_EQ(remembered(), 3);
   EXPECT_TRUE(batch->take_back().empty());
+}
+
+TEST_F(RefusedBatch, ThatIsTriedAgainIsCountedAndRememberedNowhere) {
+  auto batch = make_batch();
+  batch->make_offer();
+  batch->refuse(Errc::overloaded);
+  ASSERT_EQ(results_.size(), 3U);
+  EXPECT_EQ(results_[0].code, Errc::overloaded);
+  EXPECT_EQ(counted(), 0);
+  EXPECT_EQ(remembered(), 0);
+  const auto taken = batch->take_back();
+  ASSERT_EQ(taken.size(), 3U);
+  EXPECT_EQ(taken[2].client_msg_no, number(2));
+  EXPECT_TRUE(batch->take_back().empty());
+  // What is told to whoever sent it.
+  batch = make_batch();
+  batch->make_offer();
+  batch->refuse(Errc::unavailable);
+  EXPECT_EQ(counted(), 3);
+  EXPECT_EQ(remembered(), 3);
+  EXPECT_TRUE(batch->take_back().empty());
+  batch = make_batch();
+  batch->refuse(Errc::overloaded);
+  EXPECT_EQ(counted(), 6);
+  EXPECT_TRUE(batch->take_back().empty());
+}
+
+TEST_F(IntakeTest, WhatIsOfferedComesBackWhereThereIsNoRoomToReadInboxes) {
+  observe::Metrics metrics;
+  const PartitionMap map(database_->partitions());
+  InboxStage full(*inboxes_, map, [](const std::function<void()>&) { return false; });
+  CommandRouter router(*placement_, map, full, limits_, clock_);
+  router.count_refusals_in(&metrics);
+  const auto offer = [&](bool tries_again) {
+    auto command = to_group("g1", "a", "n1");
+    command.from_uid = "u7";
+    std::vector<SendCommand> commands{std::move(command)};
+    Results results;
+    const auto done = [&results](Results told) { results = std::move(told); };
+    auto posted = tries_again
+                      ? router.offer_send(std::move(commands), done, CommandRouter::kNever, nullptr)
+                      : router.post_send(std::move(commands), done);
+    EXPECT_TRUE(posted.has_value());
+    EXPECT_EQ(states(results), "overloaded ");
+    return (*posted)->take_back().size();
+  };
+  const auto refused = [&metrics] {
+    return metrics.send_refused.with(std::to_string(raw(Reason::system_error))).Value();
+  };
+  EXPECT_EQ(offer(true), 1U);
+  EXPECT_EQ(refused(), 0);
+  EXPECT_EQ(offer(false), 0U);
+  EXPECT_EQ(refused(), 1);
 }
 
 // Stages that resume at once, later, and on other threads; senders on several threads.

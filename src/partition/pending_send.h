@@ -20,9 +20,9 @@ class PendingSend {
   // `overloaded` (it is not begun any more); everything else as State::unknown with code
   // `deadline`. No effect once the answer was given. Thread-safe.
   virtual void expire() = 0;
-  // For who tries again: the commands, when all of them were refused together before any partition
-  // had one, and the caller was told so; else none, also when expire() was faster. After the
-  // answer, once.
+  // For who tries again, which he said when he posted them (CommandRouter::offer_send): the
+  // commands, when all of them were refused together as `overloaded` before any partition had one,
+  // and the caller was told so; else none, also when expire() was faster. After the answer, once.
   virtual std::vector<SendCommand> take_back() = 0;
 };
 

@@ -57,6 +57,7 @@ void SendBatch::decide(std::size_t count, bool split, const ResultOf& result_of)
   SendDone done;
   std::vector<SendResult> all;
   bool own_are_decided = false;
+  bool tried_again = false;
   {
     const MutexLock lock(mutex_);
     JD_ASSERT(count <= items_left_);
@@ -74,12 +75,13 @@ void SendBatch::decide(std::size_t count, bool split, const ResultOf& result_of)
       if (last) {
         done = std::exchange(done_, nullptr);
         all = std::move(results_);
+        tried_again = refused_whole_;
       }
     }
   }
   if (own_are_decided && finished_) finished_();
   if (!done) return;
-  count_refusals(all);
+  if (!tried_again) count_refusals(all);
   done(std::move(all));
 }
 
@@ -189,7 +191,9 @@ void SendBatch::refuse_part(std::size_t part, Errc code) {
 void SendBatch::refuse(Errc code) {
   {
     const MutexLock lock(mutex_);
-    refused_whole_ = done_ && gone_.empty();
+    refused_whole_ = is_offer_ && code == Errc::overloaded && done_ && gone_.empty();
+    // Nobody else decides anything of it any more.
+    if (refused_whole_) refusals_ = nullptr;
   }
   for (std::size_t part = 0; part < parts_.size(); ++part) refuse_part(part, code);
 }

@@ -62,6 +62,9 @@ class SendBatch final : public PendingSend, public std::enable_shared_from_this<
   void count_refusals_in(observe::Metrics* metrics) { metrics_ = metrics; }
   // Remembers there what is refused of it, by whomever. As above.
   void remember_refusals_in(Refusals* refusals) { refusals_ = refusals; }
+  // Whoever posted it tries again when all of it is refused as overloaded by refuse(): the commands
+  // are his then (take_back()), and nothing of that is counted or remembered. As above.
+  void make_offer() { is_offer_ = true; }
   // Lives as long as the batch.
   void keep(std::shared_ptr<const void> what) { kept_.push_back(std::move(what)); }
   // Of the request it was made of, before anything was split off.
@@ -107,6 +110,7 @@ class SendBatch final : public PendingSend, public std::enable_shared_from_this<
   std::chrono::steady_clock::time_point deadline_;
   SendClass send_class_ = SendClass::interactive;
   bool is_rehearsal_ = false;
+  bool is_offer_ = false;
   std::size_t request_items_;
   CallerPtr caller_;
   observe::Metrics* metrics_ = nullptr;
