@@ -257,12 +257,11 @@ void Runner::look_at_job(PartitionId partition, const std::string& job) {
   const auto known =
       std::find_if(runs_.begin(), runs_.end(), [&job](const auto& run) { return run->job == job; });
   if (known != runs_.end()) {
-    // Its record is looked at when its next step is due. What waits longer is to see it now.
+    // Its record is looked at when its next step is due, whatever has changed in it: while it waits
+    // to be tried again, whom its messages have reached is counted twice a second.
     Run& run = **known;
-    if (run.phase != Run::Phase::idle) return;
-    run.due = std::min(run.due, run.next_items);
-    if (run.due <= deps_.clock.steady()) return;
-    // One that was stopped while it waits for its rate has nothing to wait for.
+    if (run.phase != Run::Phase::idle || run.due <= deps_.clock.steady()) return;
+    // One that was stopped has nothing to wait for.
     const auto found = jobs_.load_job(job);
     if (found && *found && !is_runnable((*found)->state)) run.due = deps_.clock.steady();
     return;

@@ -371,6 +371,28 @@ TEST_F(RunnerTest, WhatMayPassIsTriedAgainAndNeverRefused) {
   EXPECT_EQ(stored("g1"), expected(10));
 }
 
+// What of its record changes meanwhile is not what it waits for.
+TEST_F(RunnerTest, ItWaitsAsLongAsItIsToldToWhileItsReachIsCounted) {
+  std::atomic<int> times{0};
+  alter_ = [&times](std::vector<SendResult>& results) {
+    if (times.fetch_add(1) > 0) return;
+    SendResult later = SendResult::refuse(Reason::rate_limit, Errc::rate_limited);
+    later.retry_after_ms = 1'500;
+    std::fill(results.begin(), results.end(), later);
+  };
+  start();
+  const auto begun = real_clock_.steady();
+  const std::string id = make_job(messages(3));
+  for (int i = 0; i < 12'000 && times.load() == 0; ++i) std::this_thread::sleep_for(5ms);
+  for (int i = 0; i < 3; ++i) {
+    std::this_thread::sleep_for(50ms);
+    EXPECT_TRUE(change(partition::CountReach{id, {1, 2, 1}}));
+  }
+  EXPECT_EQ(wait_for(id, JobState::done).counts.accepted, 3U);
+  EXPECT_GE(real_clock_.steady() - begun, 1'500ms);
+  EXPECT_EQ(times.load(), 2);
+}
+
 TEST_F(RunnerTest, ATurnThatWasNotRecordedIsFoundAgain) {
   loses_records_ = true;
   options_now_.turn_items = 50;
@@ -651,6 +673,22 @@ TEST_F(SettledJobs, JobsAreSettledWhateverStopsThem) {
   start();
   EXPECT_TRUE(act(id, JobAction::resume));
   EXPECT_FALSE(wait_for_progress(id).is_settled());
+  EXPECT_TRUE(act(id, JobAction::cancel));
+  EXPECT_EQ(wait_for(id, is_settled).state, JobState::cancelled);
+}
+
+TEST_F(SettledJobs, AtOnceWhileTheyWaitToBeTriedAgain) {
+  options_now_.retry_max = 10min;
+  alter_ = [](std::vector<SendResult>& results) {
+    SendResult later = SendResult::refuse(Reason::rate_limit, Errc::rate_limited);
+    later.retry_after_ms = 600'000;
+    std::fill(results.begin(), results.end(), later);
+  };
+  start();
+  const std::string id = make_job(messages(3));
+  for (int i = 0; i < 12'000 && stored("g1").empty(); ++i) std::this_thread::sleep_for(5ms);
+  std::this_thread::sleep_for(50ms);
+  EXPECT_TRUE(change(partition::CountReach{id, {1, 2, 1}}));
   EXPECT_TRUE(act(id, JobAction::cancel));
   EXPECT_EQ(wait_for(id, is_settled).state, JobState::cancelled);
 }
