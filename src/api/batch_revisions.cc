@@ -190,6 +190,7 @@ Task<void> post_batch_edit(Services& services, Request& request, Response& respo
   wish.kind = JobKind::edit;
   wish.operator_uid = std::move(given.operator_uid);
   wish.payload = std::move(given.payload);
+  wish.payload.share();
   if (!check_operator(body, wish.operator_uid, response)) return nothing();
   return revise(services, request, response, std::move(wish));
 }

@@ -49,6 +49,8 @@ bool may_have_been_on_its_way(const Job& batch, std::uint64_t index) {
 std::vector<Revised> revised_of(const Job& batch, const partition::JobChunk& chunk,
                                 const Payload& payload) {
   std::vector<Revised> revised;
+  Payload shared = payload;
+  shared.share();
   for (std::size_t place = 0; place < chunk.items.size(); ++place) {
     const JobItem& item = chunk.items[place];
     const JobResult& result = chunk.results[place];
@@ -62,7 +64,7 @@ std::vector<Revised> revised_of(const Job& batch, const partition::JobChunk& chu
     one.message.client_msg_no =
         item.message.idempotent ? item.message.client_msg_no : item_number(batch.id, index);
     one.message.idempotent = true;
-    one.message.payload = payload;
+    one.message.payload = shared;
     if (result.ok()) one.id = result.message_id;
   }
   return revised;

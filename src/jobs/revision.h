@@ -24,7 +24,7 @@ struct Revised {
 };
 
 // The messages of one chunk of `batch`, a job that has ended: what it has sent, and what may be
-// there although the job does not know it. `payload`: of an edit.
+// there although the job does not know it. `payload`: of an edit; all of them share one copy.
 std::vector<Revised> revised_of(const Job& batch, const partition::JobChunk& chunk,
                                 const Payload& payload);
 // Whether one of the items from `index` on may have been sent.

@@ -31,6 +31,13 @@ class Payload {
   std::size_t size() const { return view().size(); }
   bool empty() const { return size() == 0; }
 
+  // Copies have the same bytes from then on, not bytes of their own.
+  void share() {
+    if (shared_ == nullptr) {
+      shared_ = std::make_shared<const std::string>(std::exchange(own_, std::string()));
+    }
+  }
+
   // To be written; what was shared is let go of.
   std::string& own() {
     shared_.reset();

@@ -22,6 +22,18 @@ TEST(Payload, SharesOneCopy) {
   EXPECT_EQ(a.size(), 6U);
 }
 
+TEST(Payload, SharesItsOwnBytesOnceItIsToldTo) {
+  Payload a("bytes");
+  a.share();
+  Payload b = a;
+  EXPECT_EQ(b.view().data(), a.view().data());
+  EXPECT_EQ(b, "bytes");
+  b.share();
+  EXPECT_EQ(b.view().data(), a.view().data());
+  EXPECT_TRUE(b.own().empty());
+  EXPECT_EQ(a, "bytes");
+}
+
 TEST(Payload, IsItsBytes) {
   const Payload own(std::string("a\0b", 3));
   EXPECT_EQ(own.size(), 3U);
