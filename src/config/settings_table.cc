@@ -287,7 +287,8 @@ constexpr std::array kTable{
     Setting{"storage.blockCacheBytes", bytes, JD_MEMBER(storage.block_cache_bytes), kMebibyte,
             1024 * kGiB, "", kOurs, kRestart,
             "Memory for blocks read from table files. It gives way to write buffers: both together "
-            "take this, or what all write buffers and a quarter of this take, whichever is more."},
+            "take this, or what all write buffers and a quarter of this take, whichever is more. "
+            "While few write buffers are filled, blocks may take more than this."},
     Setting{
         "storage.backgroundJobs", count, JD_MEMBER(storage.background_jobs), 0, 64, "", kOurs,
         kRestart,

@@ -49,8 +49,8 @@ struct StoreOptions {
   // and a sixteenth more with deletions of client_msg_nos.
   // Larger ones are written out less often, but each insert into them takes longer.
   std::size_t write_buffer_bytes = std::size_t{64} << 20;
-  // Memory for blocks of table files; what write buffers take is taken from it, see
-  // store_memory_bytes().
+  // Counted for blocks of table files in the memory that they have together with write buffers. No
+  // bound for them alone, see store_memory_bytes().
   std::size_t block_cache_bytes = std::size_t{256} << 20;
   int background_jobs = 2;
   // What flushes and compactions together may write, so that they leave the disk to the commits'
@@ -68,8 +68,9 @@ struct StoreOptions {
 };
 
 // What write buffers and block cache may take together: the block cache, or all write buffers and a
-// quarter of the block cache, whichever is more. So a cache is left however full the buffers are,
-// and it is about what was asked for while one of them is filled.
+// quarter of the block cache, whichever is more. So a cache is left however full the buffers are.
+// Blocks have all that the buffers leave: while few are filled that is more than a small cache that
+// was asked for.
 std::size_t store_memory_bytes(const StoreOptions& options);
 
 // The RocksDB settings of the server; the benchmark's floor uses the very same.

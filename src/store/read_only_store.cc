@@ -91,7 +91,11 @@ Result<std::unique_ptr<ReadOnlyStore>> ReadOnlyStore::open(const std::string& di
   std::unique_ptr<ReadOnlyStore> store(new ReadOnlyStore());
   StoreOptions wanted;
   wanted.block_cache_bytes = kReadCacheBytes;
+  // Nothing is written out: these only add to what the cache may take (store_memory_bytes).
+  wanted.write_buffer_bytes = kReadCacheBytes / 8;
   rocksdb::Options options = rocksdb_options(wanted);
+  // What logs hold is in a memtable, however large. Counted in the cache it would leave no blocks.
+  options.write_buffer_manager.reset();
   store->env_ =
       rocksdb::NewCompositeEnv(std::make_shared<EndedLogs>(options.env->GetFileSystem(), check));
   options.env = store->env_.get();

@@ -3,6 +3,7 @@
 #include <rocksdb/cache.h>
 #include <rocksdb/rate_limiter.h>
 #include <rocksdb/table.h>
+#include <rocksdb/write_batch.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -13,6 +14,8 @@
 #include "base/random.h"
 #include "store/database.h"
 #include "store/open_store.h"
+#include "store/read_only_store.h"
+#include "store/store_check.h"
 
 namespace jindou::store {
 namespace {
@@ -107,6 +110,48 @@ TEST(RocksDbOptions, WhatMemtablesTakeCountsInTheBlockCache) {
     fill_memtable((*store)->db(), (*store)->handle(Table::main), 4 * kMiB);
     EXPECT_GE(cache->GetUsage(), before + 4 * kMiB);
     EXPECT_LE(cache->GetUsage(), before + 8 * kMiB);
+  }
+  std::filesystem::remove_all(directory);
+}
+
+// Its logs are in a memtable, which takes nothing from the blocks.
+TEST(RocksDbOptions, AStoreThatIsOnlyReadHasItsCacheForBlocks) {
+  constexpr std::size_t kBatches = 10;
+  constexpr std::size_t kRows = 1024;
+  std::string directory = (std::filesystem::temp_directory_path() / "jindou-XXXXXX").string();
+  ASSERT_NE(::mkdtemp(directory.data()), nullptr);
+  {
+    StoreOptions options = with_memory(16 * kMiB, 8 * kMiB);
+    options.directory = directory;
+    options.prepared_logs = false;
+    SystemRandom random;
+    const auto database = Database::open(options, random);
+    ASSERT_TRUE(database.has_value());
+    const std::string value(1024, 'x');
+    for (std::size_t i = 0; i < kBatches; ++i) {
+      rocksdb::WriteBatch batch;
+      for (std::size_t row = 0; row < kRows; ++row) {
+        batch.Put("row " + std::to_string(i * kRows + row), value);
+      }
+      ASSERT_TRUE((*database)->write(batch).has_value());
+    }
+    ASSERT_TRUE((*database)->sync().has_value());
+  }
+  {
+    const auto check = check_store(directory);
+    ASSERT_TRUE(check.has_value());
+    const auto store = ReadOnlyStore::open(directory, *check);
+    ASSERT_TRUE(store.has_value()) << store.error().text();
+    const OpenStore& opened = (*store)->store();
+    const auto cache = cache_of(opened.db().GetOptions());
+    ASSERT_TRUE(cache);
+    EXPECT_EQ(cache->GetCapacity(), 64 * kMiB);
+    EXPECT_LT(cache->GetUsage(), kMiB);
+    std::string value;
+    const std::string last = "row " + std::to_string(kBatches * kRows - 1);
+    EXPECT_TRUE(
+        opened.db().Get(rocksdb::ReadOptions(), opened.handle(Table::main), last, &value).ok());
+    EXPECT_EQ(value.size(), 1024U);
   }
   std::filesystem::remove_all(directory);
 }
