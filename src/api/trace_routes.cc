@@ -132,6 +132,17 @@ ChannelKey channel_of(const MessageTrace& trace) {
   return channel;
 }
 
+// As which a message to the channel may have been refused, the settled one first: before the
+// channel of an agent and a user was there, or before a partition had looked, it was as whoever
+// wrote named it.
+std::vector<ChannelKey> channels_of_refused(const ChannelKey& channel) {
+  std::vector<ChannelKey> channels{channel};
+  if (channel.type != ChannelType::agent) return channels;
+  const auto [first, second] = split_pair_id(channel.id);
+  channels.emplace_back(std::string(second) + '@' + std::string(first), channel.type);
+  return channels;
+}
+
 // What the results of the job say that the number would be of, if the message was refused. Blocks.
 // Errors: storage.
 Result<std::optional<RefusedMessage>> load_refused_item(const ApiDeps& deps, const TraceWish& wish,
@@ -143,8 +154,9 @@ Result<std::optional<RefusedMessage>> load_refused_item(const ApiDeps& deps, con
   if (at >= chunk->items.size()) return Found();
   const JobItem& item = chunk->items[at];
   const JobResult& result = chunk->results[at];
+  const auto channels = channels_of_refused(wish.channel);
   const bool is_it = !item.refusal && !item.message.idempotent &&
-                     item.message.channel == wish.channel &&
+                     std::ranges::find(channels, item.message.channel) != channels.end() &&
                      result.state == JobResult::State::refused;
   if (!is_it) return Found();
   RefusedMessage refused;
@@ -164,7 +176,12 @@ Result<std::optional<KnownMessage>> load_refused(const ApiDeps& deps, const Trac
     if (known.refused) known.job = place;
   }
   if (deps.refusals != nullptr && !known.refused) {
-    if (const auto remembered = deps.refusals->find(wish.channel, wish.client_msg_no)) {
+    std::optional<partition::Refusal> remembered;
+    for (const ChannelKey& channel : channels_of_refused(wish.channel)) {
+      auto found = deps.refusals->find(channel, wish.client_msg_no);
+      if (found && (!remembered || found->at_ms > remembered->at_ms)) remembered = std::move(found);
+    }
+    if (remembered) {
       RefusedMessage& refused = known.refused.emplace();
       refused.channel = remembered->channel;
       refused.from_uid = remembered->from_uid;

@@ -280,6 +280,23 @@ TEST_F(TraceRoutes, OfOneThatWasRefusedTheReasonIsTold) {
   EXPECT_EQ(text_of(read("/message/trace?" + place), "state"), "stored");
 }
 
+// The channel is named by whoever of the two wrote first, and he need not be the one who was
+// refused.
+TEST_F(TraceRoutes, OfAnAgentsChannelRefusedMessagesAreFoundWhoeverBegan) {
+  const std::string body = R"({"from_uid":"user","channel_id":"agent","channel_type":11,)"
+                           R"("payload":"aGk=","client_msg_no":"a1","if_last_seq":5})";
+  EXPECT_TRUE(has(post("/message/sendbatch", "[" + body + "]").body, R"("reason":101)"));
+  const std::string place = "/message/trace?channel_type=11&client_msg_no=a1&login_uid=user&";
+  EXPECT_EQ(number_of(read(place + "channel_id=agent"), "reason"), 101U);
+  sent(R"({"from_uid":"agent","channel_id":"user","channel_type":11,"payload":"aGk=",)"
+       R"("client_msg_no":"a2"})");
+  for (const std::string channel : {"agent", "user@agent", "agent@user"}) {
+    const std::string known = read(place + "channel_id=" + channel);
+    EXPECT_EQ(text_of(known, "state"), "refused") << channel;
+    EXPECT_EQ(text_of(known, "from_uid"), "user") << channel;
+  }
+}
+
 TEST_F(TraceRoutes, RefusedItemsOfAJobAreFoundInItsResults) {
   must_post("/channel/info", R"({"channel_id":"g1","channel_type":2,"ban":1})");
   const std::string job = id_of(post(kAsync, "[" + item("", "g2") + "," + item("", "g1") + "]"));
