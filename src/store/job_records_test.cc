@@ -147,6 +147,16 @@ TEST(JobRecord, TellsWhomTheMessagesHaveReached) {
   EXPECT_EQ(job.reach.left_offline(), 0U);
 }
 
+// Whoever goes back to a version from before a bit is told, and loses nothing.
+TEST(JobRecord, WithABitThatIsNotKnownIsUnreadable) {
+  const std::string plain = encode(Job());
+  EXPECT_TRUE(decode_job(plain, "").has_value());
+  const std::string newer = std::string("\1\x80\2") + plain.substr(2);
+  const auto read = decode_job(newer, "");
+  ASSERT_FALSE(read.has_value());
+  EXPECT_EQ(read.error().text(), Error(Errc::storage, "unreadable record of a job").text());
+}
+
 TEST(JobInput, ComesBackAndIsRefusedWhenItIsCut) {
   SendCommand full = message(std::string("\0binary\xff", 8));
   full.topic = "tp";
