@@ -243,8 +243,8 @@ void Transaction::refusal_is_certain(const Result<void>& committed) {
     if (!committed) {
       const Errc code = committed.error().code();
       for (Failure& failure : failures_) {
-        if (failure.error.reason() != raw(Reason::last_seq_differs)) continue;
-        // That seq may be of a message that was not stored.
+        if (failure.error.code() == Errc::invalid) continue;
+        // It may have been refused for what was not stored: a seq, a list, a clear.
         failure.error = Error(code == Errc::unknown_outcome ? Errc::unavailable : code);
       }
     }
