@@ -14,9 +14,9 @@ std::atomic<AssertionWriter> assertion_writer{nullptr};
 }  // namespace
 
 #ifdef NDEBUG
-std::atomic<bool> SlowAssertions::on_{false};
+std::atomic<bool> SlowAssertions::enabled{false};
 #else
-std::atomic<bool> SlowAssertions::on_{true};
+std::atomic<bool> SlowAssertions::enabled{true};
 #endif
 
 void set_assertion_writer(AssertionWriter writer) { assertion_writer.store(writer); }

@@ -25,16 +25,16 @@ namespace jindou {
 // Turns JD_ASSERT_SLOW on or off for all threads, as long as it lives; one at a time, or nested.
 class SlowAssertions {
  public:
-  explicit SlowAssertions(bool on) : before_(on_.exchange(on, std::memory_order_relaxed)) {}
-  ~SlowAssertions() { on_.store(before_, std::memory_order_relaxed); }
+  explicit SlowAssertions(bool on) : before_(enabled.exchange(on, std::memory_order_relaxed)) {}
+  ~SlowAssertions() { enabled.store(before_, std::memory_order_relaxed); }
   SlowAssertions(const SlowAssertions&) = delete;
   SlowAssertions& operator=(const SlowAssertions&) = delete;
 
   // Any thread.
-  static bool on() { return on_.load(std::memory_order_relaxed); }
+  static bool on() { return enabled.load(std::memory_order_relaxed); }
 
  private:
-  static std::atomic<bool> on_;
+  static std::atomic<bool> enabled;
   const bool before_;
 };
 
