@@ -361,6 +361,11 @@ void Router::refuse(std::string_view detail, Response& response) {
   answer_error(response, response.status, code, detail);
 }
 
+void Router::answering(const Request& request, const Response& response,
+                       const http::ExchangeTimes& times) {
+  audit(request, response, times);
+}
+
 void Router::answered(const Request& request, const Response& response,
                       const http::ExchangeTimes& times) {
   // First: its times are counted back from now.
@@ -369,7 +374,6 @@ void Router::answered(const Request& request, const Response& response,
   services_.route_stats.count(response.route, times.total);
   services_.deps.metrics.time_http_request(response.route, seconds_of(times.total));
   tell_if_slow(request, response, times);
-  audit(request, response, times);
 }
 
 void Router::tell_if_slow(const Request& request, const Response& response,

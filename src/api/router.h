@@ -27,6 +27,8 @@ class Router final : public http::RequestHandler {
   bool admit(Request& request, Response& response) override;
   Task<void> handle(Request& request, Response& response) override;
   void refuse(std::string_view detail, Response& response) override;
+  void answering(const Request& request, const Response& response,
+                 const http::ExchangeTimes& times) override;
   void answered(const Request& request, const Response& response,
                 const http::ExchangeTimes& times) override;
 

@@ -243,6 +243,7 @@ class RoutesTest : public testing::Test {
       }
       finished.get();
     }
+    router_->answering(request, response, http::ExchangeTimes());
     router_->answered(request, response, http::ExchangeTimes());
     answer.status = response.status;
     answer.body = response.body;

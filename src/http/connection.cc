@@ -369,6 +369,7 @@ Task<bool> Connection::write_response(bool keep_alive) {
   }
   buffers[0] = asio::buffer(head_);
   set_deadline(now() + options_.body_timeout);
+  handler_.answering(request_, response_, times());
   const bool written = co_await write_all(buffers);
   handler_.answered(request_, response_, times());
   co_return written;

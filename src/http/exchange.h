@@ -197,6 +197,11 @@ class RequestHandler {
   // Fills everything but `status`, which is set. `detail` is one sentence for the caller.
   virtual void refuse(std::string_view detail, Response& response) = 0;
 
+  // Before the first byte of an answer is handed to the socket, of a streamed one before the last:
+  // whoever has the answer finds what is written here. Must not block.
+  virtual void answering(const Request& request, const Response& response,
+                         const ExchangeTimes& times) = 0;
+
   // After the last byte of an answer was handed to the socket, or could not be. Of what never
   // became a request `request` holds what had been read of it. Must not block.
   virtual void answered(const Request& request, const Response& response,

@@ -69,6 +69,7 @@ class EchoHandler final : public RequestHandler {
                         request.body.capacity() >= request.body.size() + kBodyPadding);
   }
   void refuse(std::string_view detail, Response& response) override { response.body = detail; }
+  void answering(const Request&, const Response&, const ExchangeTimes&) override { ++ready; }
   void answered(const Request&, const Response&, const ExchangeTimes& times) override {
     ++answers;
     adds_up = adds_up && times.reading + times.working + times.writing == times.total;
@@ -76,6 +77,7 @@ class EchoHandler final : public RequestHandler {
 
   SystemClock clock;
   std::atomic<int> handled{0};
+  std::atomic<int> ready{0};  // answers that were about to be written
   std::atomic<int> answers{0};
   std::atomic<bool> adds_up{true};  // where the time went
   std::atomic<bool> padded{true};

@@ -449,6 +449,17 @@ TEST_F(HttpServerTest, WritesLargeAnswersToSlowReaders) {
   EXPECT_GT(read_answer(socket, rest).size(), 4U << 20);
 }
 
+TEST_F(HttpServerTest, WhoHasAnAnswerKnowsThatTheHandlerWasToldOfIt) {
+  start();
+  std::string rest;
+  for (int asked = 1; asked <= 100; ++asked) {
+    tcp::socket socket = connect();
+    send(socket, post(asked % 3 == 0 ? "/denied" : "/x", "abc"));
+    read_answer(socket, rest);
+    EXPECT_EQ(handler_.ready, asked);
+  }
+}
+
 TEST_F(HttpServerTest, FinishesWhatIsInFlightWhenItStops) {
   start();
   tcp::socket busy = connect();

@@ -236,6 +236,7 @@ Task<bool> Connection::end_stream() {
   if (streaming.answered) {
     keep_alive = keep_alive && streaming.keep_alive;
     const bool header_alone = request_.method() == Verb::head;
+    handler_.answering(request_, response_, times());
     if (!header_alone && streaming.deaf) {
       written = false;
     } else if (!header_alone && request_.version() >= 11) {

@@ -44,6 +44,7 @@ class StreamHandler final : public RequestHandler {
     return refuse_all(request, response);
   }
   void refuse(std::string_view detail, Response& response) override { response.body = detail; }
+  void answering(const Request&, const Response&, const ExchangeTimes&) override {}
   void answered(const Request&, const Response&, const ExchangeTimes& times) override {
     ++answers;
     adds_up = adds_up && times.reading + times.working + times.writing == times.total;

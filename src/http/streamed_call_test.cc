@@ -47,6 +47,7 @@ class Echo final : public RequestHandler {
     }
   }
   void refuse(std::string_view detail, Response& response) override { response.body = detail; }
+  void answering(const Request&, const Response&, const ExchangeTimes&) override {}
   void answered(const Request&, const Response&, const ExchangeTimes&) override {}
 };
 

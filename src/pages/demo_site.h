@@ -28,6 +28,8 @@ class DemoSite final : public http::RequestHandler {
   bool admit(http::Request& request, http::Response& response) override;
   http::Task<void> handle(http::Request& request, http::Response& response) override;
   void refuse(std::string_view detail, http::Response& response) override;
+  void answering(const http::Request& /*request*/, const http::Response& /*response*/,
+                 const http::ExchangeTimes& /*times*/) override {}
   void answered(const http::Request& request, const http::Response& response,
                 const http::ExchangeTimes& times) override;
 

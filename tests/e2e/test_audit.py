@@ -126,6 +126,15 @@ class WhoAndWhat(AuditCase):
         self.assertEqual(stranger["event"], "login_failed")
         self.assertNotIn("who", stranger)
 
+    def test_lines_stand_in_the_order_in_which_answers_were_waited_for(self):
+        users = ["typed-%d" % i if i % 2 else "alice" for i in range(60)]
+
+        def act():
+            for name in users:
+                self.manager("POST", "/manager/login", {"username": name, "password": PASSWORD})
+        self.assertEqual([line["event"] for line in self.since(act)],
+                         ["login_failed" if name != "alice" else "login" for name in users])
+
     def test_a_login_is_named_by_its_user(self):
         token = self.manager("POST", "/manager/login",
                              {"username": "alice", "password": PASSWORD}).json()["token"]
