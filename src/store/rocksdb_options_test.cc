@@ -4,6 +4,9 @@
 #include <rocksdb/rate_limiter.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
+#if __has_include(<rocksdb/advanced_cache.h>)
+#include <rocksdb/advanced_cache.h>  // since RocksDB 8 the members of a cache are there
+#endif
 
 #include <cstdlib>
 #include <filesystem>
