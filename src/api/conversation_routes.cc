@@ -1,10 +1,12 @@
 #include "api/conversation_routes.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -29,31 +31,39 @@ using conversation::MessagesQuery;
 using partition::ChangeConversation;
 using partition::History;
 
-// "channel_id:channel_type:seq". An id may hold ':' itself, so it is split at the last two.
+// ":255:" and the 20 digits of a seq.
+constexpr std::size_t kTailBytesMax = 25;
+// What an entry takes beside its id, in the query and in what is made of it to look channels up.
+constexpr std::size_t kKnownBytes = 256;
+
+// "channel_id:channel_type:seq". An id may hold ':' itself, so it is split at the last two. Costs
+// the same however long the entry is: it is asked at each '|' of a text of the caller's.
 std::optional<ListQuery::KnownChannel> parse_known_channel(std::string_view entry) {
   const auto number = [](std::string_view digits, auto& out) {
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), out);
     return error == std::errc() && end == digits.data() + digits.size();
   };
-  const auto last = entry.rfind(':');
+  const std::size_t from = entry.size() - std::min(entry.size(), kTailBytesMax);
+  const std::string_view tail = entry.substr(from);
+  const auto last = tail.rfind(':');
   if (last == std::string_view::npos || last == 0) return std::nullopt;
-  const auto middle = entry.rfind(':', last - 1);
-  if (middle == std::string_view::npos || middle == 0) return std::nullopt;
+  const auto middle = tail.rfind(':', last - 1);
+  if (middle == std::string_view::npos || from + middle == 0) return std::nullopt;
   ListQuery::KnownChannel channel;
   std::uint8_t type = 0;
-  if (!number(entry.substr(middle + 1, last - middle - 1), type)) return std::nullopt;
-  if (!number(entry.substr(last + 1), channel.seq)) return std::nullopt;
-  channel.channel_id = entry.substr(0, middle);
+  if (!number(tail.substr(middle + 1, last - middle - 1), type)) return std::nullopt;
+  if (!number(tail.substr(last + 1), channel.seq)) return std::nullopt;
+  channel.channel_id = entry.substr(0, from + middle);
   channel.type = static_cast<ChannelType>(type);
   return channel;
 }
 
 // Entries joined by '|'. An id may hold one, so an entry ends only where ":type:seq" stands before
-// it. What is left over is no entry and is ignored.
-std::vector<ListQuery::KnownChannel> parse_known(std::string_view text) {
+// it. What is left over is no entry and is ignored. Ends behind `most` entries, with one more.
+std::vector<ListQuery::KnownChannel> parse_known(std::string_view text, std::size_t most) {
   std::vector<ListQuery::KnownChannel> known;
   std::size_t bar = 0;
-  while (!text.empty()) {
+  while (!text.empty() && known.size() <= most) {
     if (text.front() == '|') {
       text.remove_prefix(1);
       continue;
@@ -73,6 +83,12 @@ std::vector<ListQuery::KnownChannel> parse_known(std::string_view text) {
     bar = 0;
   }
   return known;
+}
+
+std::size_t memory_of(const std::vector<ListQuery::KnownChannel>& known) {
+  std::size_t bytes = 0;
+  for (const auto& channel : known) bytes += kKnownBytes + 2 * channel.channel_id.size();
+  return bytes;
 }
 
 // A conversation whose messages carry their events.
@@ -138,6 +154,7 @@ Task<Result<void>> drop_recents_of_others(Services& services, Request& request,
 }
 
 Task<void> post_sync(Services& services, Request& request, Response& response) {
+  const std::size_t known_max = services.options.known_channels_max;
   ListQuery query;
   std::string problem;
   {
@@ -145,7 +162,11 @@ Task<void> post_sync(Services& services, Request& request, Response& response) {
     auto given = bodies::read<bodies::ConversationSync>(body);
     query.uid = std::move(given.uid);
     query.version = static_cast<std::int64_t>(given.version);
-    query.known = parse_known(given.last_msg_seqs);
+    query.known = parse_known(given.last_msg_seqs, known_max);
+    if (query.known.size() > known_max) {
+      body.fail_member("last_msg_seqs",
+                       "must not have more than " + std::to_string(known_max) + " entries");
+    }
     query.recents = given.msg_count;
     query.only_unread = given.only_unread;
     query.deleted = given.with_deleted;
@@ -163,12 +184,13 @@ Task<void> post_sync(Services& services, Request& request, Response& response) {
   const ConversationReader& reader = services.deps.conversations;
   const History& history = services.deps.history;
   const AnswerRoom room(services.options.answer_bytes_max, services.options.page_bytes_max);
-  auto work = [&reader, &history, query, room]() -> Result<std::vector<Shown>> {
+  const std::string uid = query.uid;
+  const std::size_t bytes = services.options.wide_read_bytes() + memory_of(query.known);
+  auto work = [&reader, &history, query = std::move(query), room]() -> Result<std::vector<Shown>> {
     JD_TRY(std::vector<Conversation> list, reader.load_list(query));
     return with_events(history, std::move(list), room);
   };
-  const auto room_to_read =
-      co_await room_or_answer(services, response, services.options.wide_read_bytes());
+  const auto room_to_read = co_await room_or_answer(services, response, bytes);
   if (!room_to_read) co_return;
   auto list = co_await load_or_answer(services, response, std::move(work));
   if (!list) co_return;
@@ -178,7 +200,7 @@ Task<void> post_sync(Services& services, Request& request, Response& response) {
     co_return;
   }
   JsonWriter json(response.body);
-  write_conversations(json, *list, query.uid);
+  write_conversations(json, *list, uid);
 }
 
 Task<void> post_sync_by_channels(Services& services, Request& request, Response& response) {

@@ -618,6 +618,53 @@ TEST_F(MessageRoutesTest, KnownChannelsMayHaveABarInTheirIds) {
   EXPECT_NE(sync("visitor:3:1|sales|2:3:1"), "[]");
 }
 
+// Each '|' is a place where an entry may end. Looked at with all that stands before it, this text
+// would take hours.
+TEST_F(MessageRoutesTest, KnownChannelsMayBeOneLongTextOfBars) {
+  EXPECT_EQ(status("/channel/subscriber_add", R"({"channel_id":"g1","subscribers":["u2"]})"), 200U);
+  send("a");
+  std::string bars;
+  while (bars.size() < std::size_t{4} << 20) bars += "a|";
+  const auto sync = [this](const std::string& known) {
+    return post("/conversation/sync", R"({"uid":"u2","last_msg_seqs":")" + known + "\"}").body;
+  };
+  EXPECT_TRUE(has(sync(bars), R"("channel_id":"g1")"));
+  EXPECT_EQ(sync("g1:2:1|" + bars), "[]");
+  EXPECT_TRUE(has(sync(bars + "g1:2:1"), R"("channel_id":"g1")")) << "one long id";
+}
+
+TEST_F(MessageRoutesTest, KnownChannelsHaveABound) {
+  EXPECT_EQ(status("/channel/subscriber_add", R"({"channel_id":"g1","subscribers":["u2"]})"), 200U);
+  send("a");
+  const auto sync = [this](const std::string& known) {
+    return post("/conversation/sync", R"({"uid":"u2","last_msg_seqs":")" + known + "\"}");
+  };
+  std::string many = "g1:2:1";
+  for (int i = 0; i < 10'000; ++i) many += "|" + std::string(120, 'g') + std::to_string(i) + ":2:7";
+  EXPECT_EQ(sync(many).body, "[]");
+
+  ApiOptions options;
+  options.known_channels_max = 3;
+  configure(options);
+  EXPECT_EQ(sync("x:2:1|y:2:1|g1:2:1").body, "[]");
+  const Answer refused = sync("x:2:1|y:2:1|g1:2:1|z:2:1|bad");
+  EXPECT_EQ(refused.status, 400U);
+  EXPECT_TRUE(has(refused.body, "last_msg_seqs must not have more than 3 entries")) << refused.body;
+}
+
+TEST_F(MessageRoutesTest, ExcludedTypesHaveABound) {
+  const auto body = [](int count) {
+    std::string types = "2";
+    for (int i = 1; i < count; ++i) types += ",2";
+    return R"({"uid":"u1","exclude_channel_types":[)" + types + "]}";
+  };
+  EXPECT_EQ(status("/conversation/sync", body(256)), 200U);
+  const Answer refused = post("/conversation/sync", body(257));
+  EXPECT_EQ(refused.status, 400U);
+  EXPECT_TRUE(has(refused.body, "exclude_channel_types must not have more than 256 entries"))
+      << refused.body;
+}
+
 TEST_F(MessageRoutesTest, AllowlistIsReadAsUidsOrObjects) {
   EXPECT_EQ(get("/channel/whitelist?channel_id=g1&channel_type=2").body, "[]");
   EXPECT_EQ(status("/channel/whitelist_set",

@@ -201,6 +201,8 @@ struct ApiOptions {
   bodies::Limits body_limits() const {
     return {.payload_bytes = send.payload_bytes_max, .lookups = lookups_max};
   }
+  // Entries of last_msg_seqs of POST /conversation/sync.
+  std::size_t known_channels_max = 20'000;
   // Payloads and text of events in the answer to one request for several channels or messages.
   std::size_t answer_bytes_max = std::size_t{32} << 20;
   // The same in one page of a channel; also the text of the events of one message.

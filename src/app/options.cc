@@ -172,6 +172,9 @@ api::ApiOptions api_options(const config::Settings& settings, std::size_t refusa
   options.answer_bytes_max = sizes.wide;
   options.read_budget = std::make_shared<api::ReadBudget>(settings.api.answer_bytes_in_flight);
   options.whole_list_max = settings.api.whole_list_max;
+  // Who was told of that many conversations may name them all.
+  options.known_channels_max =
+      std::max(options.known_channels_max, settings.conversation.user_max_count);
   options.http.stop_grace = kStopGrace;
   options.manager_http = options.http;
   options.manager_http.connections_max = side_connections(settings.api.max_connections);

@@ -24,7 +24,8 @@ constexpr std::array kConversationSync = {
     Field{.name = "last_msg_seqs",
           .to = at<&ConversationSync::last_msg_seqs>,
           .meaning = "`channel_id:channel_type:seq` joined by `|`, which may also be in an id: of "
-                     "these channels only what is newer"},
+                     "these channels only what is newer. At most 20,000 of them, or "
+                     "`conversation.userMaxCount` where that is more"},
     Field{.name = "msg_count",
           .type = number,
           .to = at<&ConversationSync::msg_count>,
@@ -39,7 +40,8 @@ constexpr std::array kConversationSync = {
     Field{.name = "exclude_channel_types",
           .type = types,
           .to = at<&ConversationSync::exclude_channel_types>,
-          .meaning = "types to leave out, except channels named in `last_msg_seqs`"},
+          .meaning = "types to leave out, except channels named in `last_msg_seqs`",
+          .entries_max = 256},
     Field{.name = "page",
           .type = number,
           .to = at<&ConversationSync::page>,

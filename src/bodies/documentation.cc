@@ -87,7 +87,8 @@ std::string shown_type(const Field& field) {
     case FieldType::texts: return "string[]";
     case FieldType::message_ids: return "(integer or digits)[]";
     case FieldType::seqs: return "integer[]";
-    case FieldType::types: return "(0–255)[]";
+    case FieldType::types:
+      return field.entries_max == 0 ? "(0–255)[]" : "(0–255)[], ≤ " + grouped(field.entries_max);
     case FieldType::payload: return "base64, object or array";
     case FieldType::base64: return "base64";
     case FieldType::json: return "any JSON";

@@ -86,6 +86,13 @@ TEST(Documentation, NumbersHaveTheirRules) {
             "integer | how many; 100 unless given or below 1, more than 500 counts as 500");
 }
 
+TEST(Documentation, ListsOfTypesTellTheirBound) {
+  Field row{.name = "t", .type = FieldType::types, .meaning = "which"};
+  EXPECT_EQ(shown_type(row), "(0–255)[]");
+  row.entries_max = 1000;
+  EXPECT_EQ(shown_type(row), "(0–255)[], ≤ 1,000");
+}
+
 TEST(Documentation, PathsWithOneTableShareItsLines) {
   static constexpr std::array kOne = {Field{.name = "a", .meaning = "one | two"}};
   static constexpr std::array kTwo = {

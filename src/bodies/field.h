@@ -101,7 +101,7 @@ struct Field {
   std::span<const std::string_view> words = {};
   // Entries of an array of objects, from configuration or fixed; 0 and null: no bound of their own.
   std::size_t Limits::*entries_limit = nullptr;
-  std::size_t entries_max = 0;
+  std::size_t entries_max = 0;  // of an array of types, too
   // Of an entry of an array: where it is noted what is wrong with it, so that the others can be
   // read. None: one bad entry is a bad body.
   Place problem_in = {};

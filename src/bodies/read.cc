@@ -120,13 +120,25 @@ void read_object(BodyReader& reader, const Field& field, void* into, const Limit
   if (!inner.ok()) reader.fail(std::string(field.name) + ": " + inner.problem());
 }
 
+std::string too_many(std::size_t most) {
+  return "must not have more than " + std::to_string(most) + " entries";
+}
+
+void read_types(BodyReader& reader, const Field& field, void* into) {
+  std::vector<std::uint8_t> types = reader.bytes(field.name);
+  if (field.entries_max != 0 && types.size() > field.entries_max) {
+    reader.fail_member(field.name, too_many(field.entries_max));
+  }
+  put(field, Target::bytes, into, std::move(types));
+}
+
 void read_objects(BodyReader& reader, const Field& field, void* into, const Limits& limits) {
   std::vector<BodyReader> entries = reader.objects(field.name);
   if (field.required && entries.empty()) reader.fail_member(field.name, kRequired);
   const std::size_t most =
       field.entries_limit != nullptr ? limits.*field.entries_limit : field.entries_max;
   if (most != 0 && entries.size() > most) {
-    reader.fail_member(field.name, "must not have more than " + std::to_string(most) + " entries");
+    reader.fail_member(field.name, too_many(most));
     return;
   }
   void* const list = field.to.in(into);
@@ -156,7 +168,7 @@ void read_field(BodyReader& reader, const Field& field, void* into, const Limits
     case FieldType::texts: return put(field, Target::texts, into, reader.texts(field.name));
     case FieldType::message_ids:
     case FieldType::seqs: return put(field, Target::numbers, into, reader.numbers(field.name));
-    case FieldType::types: return put(field, Target::bytes, into, reader.bytes(field.name));
+    case FieldType::types: return read_types(reader, field, into);
     case FieldType::payload:
       return put(field, Target::text, into, reader.payload(field.name, limits.payload_bytes));
     case FieldType::base64:

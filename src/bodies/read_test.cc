@@ -92,7 +92,11 @@ constexpr std::array kEverything = {
           .meaning = "m"},
     Field{.name = "uids", .type = FieldType::uids, .to = at<&Everything::uids>, .meaning = "m"},
     Field{.name = "seqs", .type = FieldType::seqs, .to = at<&Everything::seqs>, .meaning = "m"},
-    Field{.name = "types", .type = FieldType::types, .to = at<&Everything::types>, .meaning = "m"},
+    Field{.name = "types",
+          .type = FieldType::types,
+          .to = at<&Everything::types>,
+          .meaning = "m",
+          .entries_max = 2},
     Field{.name = "payload",
           .type = FieldType::payload,
           .to = at<&Everything::payload>,
@@ -204,6 +208,7 @@ TEST(Read, EntriesHaveABound) {
   EXPECT_EQ(problem_with(R"("entries":[{},{},{},{}])"),
             "entries must not have more than 3 entries");
   EXPECT_EQ(problem_with(R"("loose":[{},{},{}])"), "loose must not have more than 2 entries");
+  EXPECT_EQ(problem_with(R"("types":[1,2,3])"), "types must not have more than 2 entries");
 }
 
 TEST(Read, ABadEntryMayStandAlone) {

@@ -1,6 +1,7 @@
 #include "conversation/conversation_reader.h"
 
 #include <algorithm>
+#include <bitset>
 #include <optional>
 #include <tuple>
 #include <unordered_map>
@@ -112,6 +113,7 @@ class ListFilter {
     for (const auto& known : query.known) {
       known_.insert_or_assign(ChannelKey(known.channel_id, known.type), known.seq);
     }
+    for (const ChannelType type : query.exclude_types) excluded_.set(raw(type));
   }
 
   // Before messages are counted. Raises `since` to what the client knows.
@@ -146,13 +148,11 @@ class ListFilter {
     if (it == known_.end()) it = known_.find(channel);
     return it == known_.end() ? nullptr : &it->second;
   }
-  bool excluded(ChannelType type) const {
-    const auto& types = query_.exclude_types;
-    return std::find(types.begin(), types.end(), type) != types.end();
-  }
+  bool excluded(ChannelType type) const { return excluded_.test(raw(type)); }
 
   const ListQuery& query_;
   std::unordered_map<ChannelKey, std::uint64_t, ChannelKeyHash> known_;
+  std::bitset<256> excluded_;  // by type
 };
 
 // The user's conversations with a readable message that was not deleted, at most `limit` of them;

@@ -52,7 +52,11 @@ std::string schema_of(const Field& field, std::string_view description) {
     case FieldType::texts: return array(text({}), description);
     case FieldType::message_ids: return array(message_id("A message."), description);
     case FieldType::seqs: return array(integer("A position."), description);
-    case FieldType::types: return array(integer("A type.", 0, 255), description);
+    case FieldType::types: {
+      std::string entry = integer("A type.", 0, 255);
+      return field.entries_max == 0 ? array(std::move(entry), description)
+                                    : array_up_to(field.entries_max, std::move(entry), description);
+    }
     case FieldType::payload: return payload(description);
     case FieldType::base64: return base64(description);
     case FieldType::json: return anything(description);
