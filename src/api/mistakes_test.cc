@@ -164,5 +164,12 @@ TEST_F(MistakesTest, StrictModeNamesTenAtMost) {
   EXPECT_TRUE(has(text, "and 10 more")) << text;
 }
 
+TEST_F(MistakesTest, StrictModeCountsWhatItDoesNotName) {
+  std::string body = "{\"uid\":\"u1\"";
+  for (int i = 0; i < 300'000; ++i) body += ",\"" + std::to_string(i) + "\":1";
+  const std::string text = strictly(Verb::post, "/conversation/sync", body + "}");
+  EXPECT_TRUE(has(text, "and 299990 more")) << text;
+}
+
 }  // namespace
 }  // namespace jindou::api

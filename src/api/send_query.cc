@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <functional>
+#include <set>
 #include <string>
 #include <system_error>
 
@@ -74,18 +76,22 @@ Result<void> check_value(const SendChoice& choice, std::string_view value, Given
 }
 
 Result<void> check_query(const Request& request, bodies::SendForm form, bool as_job) {
+  std::set<std::string, std::less<>> looked_at;
   std::string_view rest = request.query();
   while (!rest.empty()) {
     const auto end = rest.find('&');
     const std::string_view pair = rest.substr(0, end);
     rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
     const std::string name = http::decode_query_text(pair.substr(0, pair.find('=')));
+    const SendChoice* const choice = bodies::find_send_choice(name);
+    if (choice == nullptr && codec::find_send_field(name) == nullptr) continue;
+    // Asking for a value goes through the whole query: once for each name that means something,
+    // and there are few of those.
+    if (!looked_at.insert(name).second) continue;
     const std::string value = request.query_value(name);
     if (value.empty()) continue;
-    const SendChoice* const choice = bodies::find_send_choice(name);
     if (choice == nullptr) {
       // Ignored, a condition would hold for nothing and a flag be without effect.
-      if (codec::find_send_field(name) == nullptr) continue;
       return Error(Errc::invalid, name + " is a member of the body, not of the query");
     }
     if (!bodies::takes(*choice, form, as_job)) {

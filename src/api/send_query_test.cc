@@ -199,6 +199,11 @@ TEST_F(SendQueryTest, MembersOfTheBodyAreNoneOfTheQuery) {
   EXPECT_TRUE(has(max_seq("g1"), ":0")) << max_seq("g1");
   // What nobody knows is ignored, as ever.
   EXPECT_EQ(ask(SendForm::message, "trace=7&keep=").status, 200U);
+  std::string many;
+  for (int i = 0; i < 800; ++i) many += std::to_string(i) + "&";
+  EXPECT_EQ(ask(SendForm::message, many + "expire=7").status, 400U);
+  // The first of a name counts, as everywhere.
+  EXPECT_EQ(ask(SendForm::message, many + "expire=&expire=7").status, 200U);
 }
 
 TEST_F(SendQueryTest, AJobIsNoneThatIsAnsweredWhenItIsDone) {

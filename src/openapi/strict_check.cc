@@ -104,12 +104,15 @@ OperationShapes make_shapes() {
 // What is unknown in one request.
 class Unknown {
  public:
-  void add(const std::string& place, std::string_view name, const std::vector<std::string>& known) {
+  // `known` makes the list of names there are; it is asked of those only that are told.
+  template <class Known>
+  void add(const std::string& place, std::string_view name, Known known) {
     if (++count_ > kNamesMax) return;
     if (!text_.empty()) text_ += "; ";
     const std::string told(name.substr(0, name.size() > kNameBytesMax ? 0 : name.size()));
     text_ += '"' + place + (told.empty() ? "(a long name)" : told) + "\" is unknown here";
-    const std::string_view nearest = nearest_of(known, name);
+    const std::vector<std::string> names = known();
+    const std::string_view nearest = nearest_of(names, name);
     if (!nearest.empty()) text_ += ": did you mean \"" + std::string(nearest) + "\"?";
   }
   std::string take() {
@@ -165,9 +168,11 @@ void check(dom::element value, const Shape& shape, const std::string& place, Unk
       }
       continue;
     }
-    std::vector<std::string> known;
-    for (const auto& [name, ignored] : shape.members) known.push_back(name);
-    unknown.add(place, member.key, known);
+    unknown.add(place, member.key, [&shape] {
+      std::vector<std::string> names;
+      for (const auto& [name, ignored] : shape.members) names.push_back(name);
+      return names;
+    });
   }
 }
 
@@ -184,7 +189,7 @@ void each_name(std::string_view query, Visit visit) {
 void check_query(std::string_view query, const std::vector<std::string>& known, Unknown& unknown) {
   each_name(query, [&](const std::string& name) {
     if (name.empty() || std::find(known.begin(), known.end(), name) != known.end()) return;
-    unknown.add("?", name, known);
+    unknown.add("?", name, [&known] { return known; });
   });
 }
 
