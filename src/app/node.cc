@@ -807,6 +807,8 @@ std::string Node::demo_address() const {
   return parts_->demo ? parts_->demo->address() : std::string();
 }
 
+std::shared_ptr<const config::Settings> Node::settings() const { return parts_->live.get(); }
+
 void Node::set_sources(config::SettingSources sources) {
   parts_->sources.set(std::make_shared<const config::SettingSources>(std::move(sources)));
 }

@@ -49,6 +49,8 @@ class Node {
   // and stop(), one thread at a time.
   bool check_pulse();
 
+  // Those in force: of the start with every reload so far. Any thread.
+  std::shared_ptr<const config::Settings> settings() const;
   // Where the settings are from, for whoever asks the server. Any thread.
   void set_sources(config::SettingSources sources);
 

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -156,6 +157,10 @@ void log_reload(const config::ReloadOutcome& outcome) {
   }
 }
 
+bool has_applied(const config::ReloadReport& report, std::string_view key) {
+  return std::find(report.applied.begin(), report.applied.end(), key) != report.applied.end();
+}
+
 constexpr std::string_view kBySignal = R"("by":"signal")";
 
 // Waits for signals until one says to stop; returns that one.
@@ -278,6 +283,7 @@ int serve(const config::LoadedSettings& loaded, const ReadSettings& read_again) 
     notifier.reloading();
     config::ReloadOutcome outcome = read_and_take_over(node, read_again, descriptors_max);
     log_reload(outcome);
+    if (has_applied(outcome.report, "tokenAuthOn")) tell_about_tokens(*node.settings());
     audit_reload(audit, asked_by, outcome);
     tell_manager();
     return outcome;

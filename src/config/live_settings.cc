@@ -1,10 +1,67 @@
 #include "config/live_settings.h"
 
 #include <algorithm>
+#include <string_view>
 
 #include "config/loaded_settings.h"
 
 namespace jindou::config {
+
+namespace {
+
+bool others_reach(const std::string& address) {
+  const auto parsed = parse_listen_address(address);
+  return parsed && !parsed->is_loopback();
+}
+
+// The server listens on an address on which one that starts with `wanted` would not.
+bool differs(const std::string& running, const std::string& wanted) {
+  return !running.empty() && running != wanted;
+}
+
+bool asks_callers(const Settings& settings) {
+  return !settings.manager_token.empty() || !settings.api_keys.empty();
+}
+
+bool ends_client_tokens(const Settings& running, const Settings& wanted) {
+  return !wanted.token_auth_on &&
+         (differs(running.addr, wanted.addr) || differs(running.ws_addr, wanted.ws_addr) ||
+          differs(running.tls_addr, wanted.tls_addr) || differs(running.wss_addr, wanted.wss_addr));
+}
+
+bool ends_api_tokens(const Settings& running, const Settings& wanted) {
+  const bool is_open = others_reach(running.http_addr);
+  // validate() refuses the whole reload then, and says what to do.
+  if (asks_callers(wanted) || (is_open && !running.allow_open_api)) return false;
+  return differs(running.http_addr, wanted.http_addr) || (is_open && !wanted.allow_open_api);
+}
+
+// Of an address that others reach validate() refuses it.
+bool ends_manager_logins(const Settings& running, const Settings& wanted) {
+  const auto& manager = running.manager;
+  return !wanted.auth.on && manager.on && !others_reach(manager.addr) &&
+         (!wanted.manager.on || differs(manager.addr, wanted.manager.addr));
+}
+
+// Without users there is guest, where only this machine reaches the port.
+bool lets_guest_in(const Settings& running, const Settings& wanted) {
+  const auto& manager = running.manager;
+  return wanted.auth.users.empty() && manager.on && !others_reach(manager.addr) &&
+         (!wanted.manager.on || others_reach(wanted.manager.addr));
+}
+
+// Whether a setting that may change at run time has to wait for a restart. It switches a check off,
+// and a server that starts with `wanted` listens elsewhere: where this one listens, it may be the
+// check alone that made the address fit to listen on.
+bool has_to_wait(std::string_view key, const Settings& running, const Settings& wanted) {
+  if (key == "tokenAuthOn") return ends_client_tokens(running, wanted);
+  if (key == "managerToken" || key == "apiKeys") return ends_api_tokens(running, wanted);
+  if (key == "auth.on") return ends_manager_logins(running, wanted);
+  if (key == "auth.users") return lets_guest_in(running, wanted);
+  return false;
+}
+
+}  // namespace
 
 LiveSettings::LiveSettings(Settings initial)
     : current_(std::make_shared<const Settings>(std::move(initial))) {}
@@ -31,8 +88,9 @@ Result<ReloadReport> LiveSettings::apply(const Settings& wanted) {
   ReloadReport report;
   for (const Setting& setting : settings_table()) {
     if (same_value(setting, *before, wanted)) continue;
-    if (setting.reloadable) copy_value(setting, wanted, *next);
-    (setting.reloadable ? report.applied : report.waiting).emplace_back(setting.key);
+    const bool applies = setting.reloadable && !has_to_wait(setting.key, *before, wanted);
+    if (applies) copy_value(setting, wanted, *next);
+    (applies ? report.applied : report.waiting).emplace_back(setting.key);
   }
   // `wanted` is valid in itself; mixed with what only a restart changes it need not be.
   JD_RETURN_IF_ERROR(validate(*next));

@@ -52,7 +52,9 @@ class LiveSettings {
   void unsubscribe(std::uint64_t id);
 
   // Takes over what may change at run time, if the result is valid as a whole; otherwise changes
-  // nothing. Errors: invalid.
+  // nothing. A check of tokens or logins that `wanted` switches off waits where `wanted` also names
+  // another address than the one that is listened on: no reload opens what a start would not.
+  // Errors: invalid.
   Result<ReloadReport> apply(const Settings& wanted);
 
  private:

@@ -3,7 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <string>
+#include <vector>
+
 #include "config/live_value.h"
+#include "config/loaded_settings.h"
 
 namespace jindou::config {
 namespace {
@@ -47,6 +51,86 @@ TEST(LiveSettings, AnInvalidMixtureChangesNothing) {
   ASSERT_FALSE(report);
   EXPECT_EQ(report.error().code(), Errc::invalid);
   EXPECT_EQ(live.get()->manager_token, "a-secret-of-the-test");
+}
+
+// What a reload to `wanted` lets wait; `live` is what the server then runs with.
+std::vector<std::string> waiting_of(LiveSettings& live, const Settings& wanted) {
+  const auto report = live.apply(wanted);
+  EXPECT_TRUE(report) << report.error().detail();
+  return report ? report->waiting : std::vector<std::string>();
+}
+
+// With tokens and without addresses both ports are open to everybody, without tokens to loopback.
+TEST(LiveSettings, ClientTokensDoNotEndBeforeTheirAddressesDo) {
+  const auto loaded = load_settings_text("tokenAuthOn: true\n", {}, {});
+  ASSERT_TRUE(loaded);
+  ASSERT_EQ(loaded->settings.addr, "tcp://0.0.0.0:5100");
+  const auto without = load_settings_text("", {}, {});
+  ASSERT_TRUE(without);
+  LiveSettings live(loaded->settings);
+  EXPECT_THAT(waiting_of(live, without->settings), ElementsAre("addr", "wsAddr", "tokenAuthOn"));
+  EXPECT_TRUE(live.get()->token_auth_on);
+  // Whoever writes the addresses down has them open.
+  const auto written = load_settings_text(
+      "addr: tcp://0.0.0.0:5100\nwsAddr: ws://0.0.0.0:5200\ntokenAuthOn: false\n", {}, {});
+  ASSERT_TRUE(written);
+  EXPECT_THAT(waiting_of(live, written->settings), IsEmpty());
+  EXPECT_FALSE(live.get()->token_auth_on);
+  EXPECT_THAT(waiting_of(live, loaded->settings), IsEmpty());
+  EXPECT_TRUE(live.get()->token_auth_on);
+}
+
+TEST(LiveSettings, ClientTokensWaitForEachAddressOfClients) {
+  Settings running;
+  running.token_auth_on = true;
+  running.tls.cert_file = running.tls.key_file = "x.pem";
+  running.tls_addr = "0.0.0.0:5443";
+  Settings wanted = running;
+  wanted.token_auth_on = false;
+  wanted.wss_addr = "0.0.0.0:5444";  // nobody listens there yet
+  LiveSettings same(running);
+  EXPECT_THAT(waiting_of(same, wanted), ElementsAre("wssAddr"));
+  wanted.tls_addr.clear();
+  LiveSettings other(running);
+  EXPECT_THAT(waiting_of(other, wanted), ElementsAre("tlsAddr", "wssAddr", "tokenAuthOn"));
+}
+
+TEST(LiveSettings, TheLastTokenOfTheApiDoesNotEndBeforeItsAddressDoes) {
+  Settings running;
+  running.http_addr = "0.0.0.0:5001";
+  running.allow_open_api = true;
+  running.manager_token = "a-secret-of-the-test";
+  Settings wanted;
+  LiveSettings moved(running);
+  EXPECT_THAT(waiting_of(moved, wanted), ElementsAre("httpAddr", "managerToken", "allowOpenApi"));
+  EXPECT_EQ(moved.get()->manager_token, "a-secret-of-the-test");
+  wanted.http_addr = running.http_addr;
+  wanted.allow_open_api = true;
+  LiveSettings meant(running);
+  EXPECT_THAT(waiting_of(meant, wanted), IsEmpty());
+  EXPECT_EQ(meant.get()->manager_token, "");
+  // No API at all is not one on loopback that asks for nothing.
+  running.http_addr = "localhost:5001";
+  wanted.http_addr = "";
+  LiveSettings none(running);
+  EXPECT_THAT(waiting_of(none, wanted), ElementsAre("httpAddr", "managerToken"));
+}
+
+TEST(LiveSettings, LoginsOfTheManagerPortDoNotEndBeforeItsAddressDoes) {
+  Settings running;
+  running.auth.users = {"a:password-of-a:*"};
+  Settings wanted;
+  wanted.auth.on = false;
+  wanted.manager.on = false;
+  LiveSettings gone(running);
+  EXPECT_THAT(waiting_of(gone, wanted), ElementsAre("manager.on", "auth.on", "auth.users"));
+  EXPECT_EQ(gone.get()->auth.users.size(), 1U);
+  Settings open;
+  open.manager.addr = "0.0.0.0:5300";
+  LiveSettings moved(running);
+  EXPECT_THAT(waiting_of(moved, open), ElementsAre("manager.addr", "auth.users"));
+  LiveSettings same(running);
+  EXPECT_THAT(waiting_of(same, Settings()), IsEmpty());
 }
 
 TEST(LiveSettings, SubscribersAreCalledWhenSomethingChangedUntilTheyLeave) {

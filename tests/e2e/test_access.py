@@ -15,6 +15,7 @@ import unittest
 
 from harness import GROUP, PERSON, Server, ServerCase, fresh, item, wait_until
 from test_process import run
+from wkproto import Client
 
 SECRET = "key-of-this-test"
 TOKEN = "manager-token-of-this-test"
@@ -738,6 +739,40 @@ class Reload(AccessCase):
             self.server.process.send_signal(signal.SIGHUP)
         self.assertEqual(self.status("first-token"), 200)
         self.assert_healthy()
+
+
+class ReloadOfAddresses(unittest.TestCase):
+    """A server whose client addresses are those of the file, and no flag's."""
+
+    yaml = "tokenAuthOn: true\naddr: 127.0.0.1:0\nwsAddr: 127.0.0.1:0\n"
+
+    @staticmethod
+    def without_flags(_):
+        # Of `serve --data-dir D --http-addr H --tcp-addr T --ws-addr W --config F`.
+        return ["sh", "-c", 'exec "$0" "$1" "$2" "$3" "$4" "$5" "${10}" "${11}"']
+
+    def reload(self, server, text):
+        pathlib.Path(server.dir, "config.yaml").write_text(text)
+        answer = server.post("/config/reload")
+        self.assertEqual(answer.status, 200, answer)
+        return answer.json()
+
+    def reason(self, server):
+        client = Client(server.tcp, fresh("u"))
+        self.addCleanup(client.close)
+        return client.connect().reason
+
+    def test_tokens_of_clients_do_not_end_before_their_addresses_do(self):
+        with Server(yaml=self.yaml, wrapper=self.without_flags) as server:
+            self.assertNotEqual(self.reason(server), 1)
+            told = self.reload(server, "tokenAuthOn: false\n")
+            self.assertEqual((told["applied"], told["waiting"]),
+                             ([], ["addr", "wsAddr", "tokenAuthOn"]))
+            self.assertNotEqual(self.reason(server), 1)
+            told = self.reload(server, self.yaml.replace("true", "false"))
+            self.assertEqual((told["applied"], told["waiting"]), (["tokenAuthOn"], []))
+            self.assertEqual(self.reason(server), 1)
+            server.wait_for_log("clients need no token (tokenAuthOn: false)")
 
 
 if __name__ == "__main__":
