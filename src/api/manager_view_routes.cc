@@ -19,6 +19,7 @@
 #include "api/query_number.h"
 #include "api/text_formats.h"
 #include "codec/json_writer.h"
+#include "config/secrets.h"
 #include "conversation/conversation_reader.h"
 #include "http/query.h"
 #include "model/id_rules.h"
@@ -245,16 +246,6 @@ Task<void> get_managed_config(Services& services, Request&, Response& response) 
 constexpr std::array<std::string_view, 5> kWebhookEvents = {
     "msg.notify", "msg.offline", "user.onlinestatus", "msg.recall", "msg.edit"};
 
-// Without name and password, which an address may hold.
-std::string shown_address(std::string_view address) {
-  const std::size_t scheme = address.find("://");
-  const std::size_t begin = scheme == std::string_view::npos ? 0 : scheme + 3;
-  const std::size_t path = address.find('/', begin);
-  const std::size_t at = address.substr(0, path).rfind('@');
-  if (at == std::string_view::npos || at < begin) return std::string(address);
-  return std::string(address.substr(0, begin)) + std::string(address.substr(at + 1));
-}
-
 Task<void> get_managed_webhook(Services& services, Request&, Response& response) {
   std::shared_ptr<const config::Settings> settings;
   if (services.deps.settings) settings = services.deps.settings();
@@ -262,8 +253,8 @@ Task<void> get_managed_webhook(Services& services, Request&, Response& response)
   JsonWriter json(response.body);
   json.begin_object();
   json.boolean("enabled", !webhook.http_addr.empty() || !webhook.grpc_addr.empty());
-  json.string("http_addr", shown_address(webhook.http_addr));
-  json.string("grpc_addr", webhook.grpc_addr);
+  json.string("http_addr", config::without_credentials(webhook.http_addr));
+  json.string("grpc_addr", config::without_credentials(webhook.grpc_addr));
   json.begin_array("focus_events");
   for (const std::string& event : webhook.focus_events) json.string(event);
   json.end_array();

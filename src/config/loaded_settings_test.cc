@@ -488,6 +488,12 @@ TEST(Settings, SecretsAreNeitherReportedNorEchoed) {
   ASSERT_TRUE(loaded);
   EXPECT_EQ(settings_report(*loaded).find("geheim"), std::string::npos);
   EXPECT_EQ(refusal_of("managerToken: \"geheim\\n\"\n").find("geheim"), std::string::npos);
+  for (const std::string url : {"http://u:geheim@host", "http://host/?token=geheim"}) {
+    for (const std::string& yaml : {"webhook:\n  grpcAddr: " + url, "httpAddr: " + url,
+                                    "api:\n  allowedOrigins: ['" + url + "']"}) {
+      EXPECT_EQ(refusal_of(yaml + "\n").find("geheim"), std::string::npos) << yaml;
+    }
+  }
 }
 
 TEST(Settings, TheDocumentedPageIsTheGeneratedOne) {

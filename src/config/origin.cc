@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "base/ascii.h"
+#include "config/secrets.h"
 #include "config/settings.h"
 
 namespace jindou::config {
@@ -123,7 +124,7 @@ Result<void> check_allowed_origins(std::string_view key, const std::vector<std::
         Errc::invalid,
         fmt::format("{}: '{}' is no origin: write https://app.example.com, without a path, "
                     "or * for every page",
-                    key, entry));
+                    key, without_credentials(entry)));
   }
   return {};
 }

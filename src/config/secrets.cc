@@ -16,6 +16,7 @@ namespace {
 constexpr std::size_t kSecretLengthMin = 16;
 
 constexpr std::string_view kMasked = "***";
+constexpr std::string_view kMark = "://";
 
 bool names_a_secret(std::string_view name) {
   static constexpr std::array<std::string_view, 9> kWords{"token", "secret", "key",  "pass", "pwd",
@@ -25,10 +26,30 @@ bool names_a_secret(std::string_view name) {
                      [&](std::string_view word) { return lower.find(word) != std::string::npos; });
 }
 
-// "a=1&token=2" with the values of secrets masked.
+// `text` with what stands before the host masked in each URL, also in one that is within another.
+std::string without_users(std::string_view text) {
+  std::string out;
+  for (;;) {
+    const auto mark = text.find(kMark);
+    if (mark == std::string_view::npos) break;
+    out += text.substr(0, mark + kMark.size());
+    text.remove_prefix(mark + kMark.size());
+    std::string_view authority = text.substr(0, text.find_first_of("/?# \t"));
+    text.remove_prefix(authority.size());
+    if (const auto at = authority.rfind('@'); at != std::string_view::npos) {
+      out += kMasked;
+      authority.remove_prefix(at);
+    }
+    out += authority;
+  }
+  out += text;
+  return out;
+}
+
+// "a=1&token=2" with the values of secrets masked. A '?' begins the query of a URL within it.
 void append_query(std::string& out, std::string_view query) {
   for (;;) {
-    const auto end = query.find_first_of("&;");
+    const auto end = query.find_first_of("&;?");
     const std::string_view pair = query.substr(0, end);
     const auto equals = pair.find('=');
     if (equals != std::string_view::npos && names_a_secret(pair.substr(0, equals))) {
@@ -44,14 +65,6 @@ void append_query(std::string& out, std::string_view query) {
 
 // What follows "://" up to the end of the URL.
 void append_url_rest(std::string& out, std::string_view rest) {
-  const auto authority_end = std::min(rest.find_first_of("/?#"), rest.size());
-  std::string_view authority = rest.substr(0, authority_end);
-  if (const auto at = authority.rfind('@'); at != std::string_view::npos) {
-    out += kMasked;
-    authority.remove_prefix(at);
-  }
-  out += authority;
-  rest.remove_prefix(authority_end);
   const auto query = rest.find('?');
   out += rest.substr(0, query);
   if (query == std::string_view::npos) return;
@@ -91,14 +104,16 @@ Result<void> check_secret(const Secret& secret, const std::string* open) {
 }  // namespace
 
 std::string without_credentials(std::string_view text) {
-  constexpr std::string_view kMark = "://";
+  const std::string masked = without_users(text);
+  text = masked;
   std::string out;
   for (;;) {
     const auto mark = text.find(kMark);
     if (mark == std::string_view::npos) break;
     out += text.substr(0, mark + kMark.size());
     text.remove_prefix(mark + kMark.size());
-    const auto end = std::min(text.find_first_of(" \t\"'"), text.size());
+    // A blank ends a URL, and a quote does not: it may be in a password.
+    const auto end = std::min(text.find_first_of(" \t"), text.size());
     append_url_rest(out, text.substr(0, end));
     text.remove_prefix(end);
   }

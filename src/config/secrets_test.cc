@@ -20,6 +20,12 @@ TEST(Credentials, InsideUrlsAreMasked) {
             "http://h/p?a=1&access_token=***&Api-Key=***;b=2#f");
   EXPECT_EQ(without_credentials("a http://u:p@h1/ http://h2?token=t"),
             "a http://***@h1/ http://h2?token=***");
+  EXPECT_EQ(without_credentials("http://u:p'w\"x@h/p?pass=a'b\"c&d=1"),
+            "http://***@h/p?pass=***&d=1");
+  EXPECT_EQ(without_credentials("http://h/?to=https://u:p@h2/x&a=1"),
+            "http://h/?to=https://***@h2/x&a=1");
+  EXPECT_EQ(without_credentials("http://h/http://u:p@h2/?to=http://h3?token=t&a=1"),
+            "http://h/http://***@h2/?to=http://h3?token=***&a=1");
 }
 
 TEST(Credentials, OtherTextStaysAsItIs) {

@@ -10,6 +10,7 @@
 #include <type_traits>
 
 #include "base/ascii.h"
+#include "config/secrets.h"
 #include "config/settings.h"
 #include "model/id_rules.h"
 
@@ -225,7 +226,8 @@ Result<std::uint64_t> parse_bytes(std::string_view text) {
 Result<ListenAddress> parse_listen_address(std::string_view text) {
   std::string_view rest = text;
   const auto bad = [&](std::string_view why) {
-    return Error(Errc::invalid, fmt::format("'{}' is not a listen address: {}", text, why));
+    return Error(Errc::invalid,
+                 fmt::format("'{}' is not a listen address: {}", without_credentials(text), why));
   };
   if (const auto scheme = rest.find("://"); scheme != std::string_view::npos) {
     const std::string_view name = rest.substr(0, scheme);

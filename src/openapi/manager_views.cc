@@ -276,7 +276,7 @@ void add_managed_server(std::vector<Operation>& out) {
       .description = "Without secrets.",
       .answer = object(
           {need("enabled", boolean("Somebody is told.")),
-           need("http_addr", text("webhook.httpAddr, without name and password.")),
+           need("http_addr", text("webhook.httpAddr; *** stands for what is secret in it.")),
            need("grpc_addr", text("webhook.grpcAddr.")),
            need("focus_events", array(text("webhook.focusEvents; none: all."))),
            need("supported_events", array(text("All there are."))),
