@@ -3,12 +3,14 @@
 #include <charconv>
 #include <concepts>
 #include <limits>
+#include <string>
 #include <utility>
 
 #include "codec/base64.h"
 #include "codec/json_numbers.h"
 #include "codec/json_reader.h"
 #include "codec/json_writer.h"
+#include "codec/send_fields.h"
 
 namespace jindou::codec::json_rpc {
 namespace {
@@ -177,7 +179,14 @@ Send read_send(Params& params, std::string& payload) {
   send.setting = params.bits("setting", kSettings);
   const std::string_view topic = params.text("topic");
   if ((send.setting & kSettingTopic) != 0) send.topic = topic;
-  send.expire = params.number<std::uint32_t>("expire");
+  const auto expire = params.number<std::uint64_t>("expire");
+  if (expire > kExpireSecondsMax) {
+    params.fail("expire", "is a number of seconds from now, at most " +
+                              std::to_string(kExpireSecondsMax) +
+                              " (ten years); a Unix time is none");
+  } else {
+    send.expire = static_cast<std::uint32_t>(expire);
+  }
   read_payload(params, payload);
   return send;
 }

@@ -90,7 +90,7 @@ TEST(JsonRpcIn, Send) {
 TEST(JsonRpcIn, SendWithEveryMember) {
   const Taken taken(
       R"({"jsonrpc":"2.0","id":7,"method":"send","params":{"client_msg_no":"c","channel_id":"g",)"
-      R"("channel_type":2,"payload":"","topic":"t","expire":4294967295,"msgKey":"x",)"
+      R"("channel_type":2,"payload":"","topic":"t","expire":316224000,"msgKey":"x",)"
       R"("streamNo":"x","header":{"no_persist":true,"redDot":false,"sync_once":true,"dup":true,)"
       R"("end":true},"setting":{"receipt":true,"signal":true,"stream":true,"topic":true}}})");
   EXPECT_EQ(taken.call.id, "7");
@@ -98,7 +98,7 @@ TEST(JsonRpcIn, SendWithEveryMember) {
   EXPECT_EQ(send.flags, kFlagNoPersist | kFlagSyncOnce | kFlagDup);
   EXPECT_EQ(send.setting, 0xaa);
   EXPECT_EQ(send.topic, "t");
-  EXPECT_EQ(send.expire, 4294967295U);
+  EXPECT_EQ(send.expire, 316'224'000U);
   EXPECT_EQ(send.msg_key, "");
   EXPECT_EQ(send.stream_no, "");
   EXPECT_EQ(taken.call.payload, "");
@@ -277,6 +277,23 @@ TEST(JsonRpcIn, ABrokenRequestIsTakenWholeAndNamedIfItCanBe) {
     EXPECT_EQ(outcome.code, c.code) << c.text;
     EXPECT_EQ(outcome.consumed, std::string_view(c.text).size()) << c.text;
     EXPECT_EQ(call.id, c.id) << c.text;
+  }
+}
+
+TEST(JsonRpcIn, AUnixTimeIsNoExpire) {
+  for (const char* expire : {"316224001", "1700000000", "1700000000000"}) {
+    Call call;
+    const TakeOutcome outcome =
+        take_call(R"({"id":3,"method":"send","params":{"channelId":"c","channelType":2,)"
+                  R"("payload":"","expire":)" +
+                      std::string(expire) + "}}",
+                  call);
+    EXPECT_EQ(outcome.state, State::error) << expire;
+    EXPECT_EQ(outcome.code, kInvalidParams) << expire;
+    EXPECT_EQ(outcome.problem,
+              "expire is a number of seconds from now, at most 316224000 (ten years); a Unix time "
+              "is none");
+    EXPECT_EQ(call.id, "3");
   }
 }
 

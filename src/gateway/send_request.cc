@@ -1,5 +1,6 @@
 #include "gateway/send_request.h"
 
+#include "codec/send_fields.h"
 #include "model/channel.h"
 #include "model/id_rules.h"
 
@@ -43,7 +44,8 @@ Reason make_command(const codec::Send& frame, const Sender& sender, std::size_t 
   out.channel = resolve_channel(frame.channel_id, frame.channel_type, sender.uid);
   if (out.channel.id.empty()) return Reason::channel_id_error;
   if (out.payload.size() > payload_bytes_max || frame.client_msg_no.size() > kClientMsgNoBytesMax ||
-      !is_valid_utf8(frame.client_msg_no) || !is_name(frame.topic) || !is_name(frame.stream_no)) {
+      !is_valid_utf8(frame.client_msg_no) || !is_name(frame.topic) || !is_name(frame.stream_no) ||
+      frame.expire > codec::kExpireSecondsMax) {
     return Reason::payload_decode_error;
   }
   out.from_uid = sender.uid;

@@ -26,8 +26,9 @@ struct Sender {
 ChannelKey resolve_channel(std::string_view id, ChannelType type, std::string_view sender);
 
 // Fills the rest of `out`, whose payload is the frame's in plain text, and returns Reason::success,
-// or says why the SEND is refused: 9 (payload or another field too large or not text), 16 (channel
-// id), 23 (channel type 0). `random` makes a client_msg_no when the client gave none.
+// or says why the SEND is refused: 9 (payload or another field too large or not text, or an expire
+// that is a Unix time), 16 (channel id), 23 (channel type 0). `random` makes a client_msg_no when
+// the client gave none.
 Reason make_command(const codec::Send& frame, const Sender& sender, std::size_t payload_bytes_max,
                     Random& random, SendCommand& out);
 

@@ -122,6 +122,16 @@ TEST_F(MakeCommand, RefusesFieldsThatCouldNotBeShownAgain) {
   EXPECT_EQ(make(), Reason::payload_decode_error);
 }
 
+TEST_F(MakeCommand, RefusesAnExpireThatIsAUnixTime) {
+  frame_.expire = 316'224'000;
+  EXPECT_EQ(make(), Reason::success);
+  EXPECT_EQ(out_.expire, 316'224'000U);
+  for (const std::uint32_t expire : {316'224'001U, 1'700'000'000U, 4'294'967'295U}) {
+    frame_.expire = expire;
+    EXPECT_EQ(make(), Reason::payload_decode_error) << expire;
+  }
+}
+
 TEST(AckQueueDeathTest, KnowsOnlyTheAnswersThatAreInIt) {
   AckQueue queue;
   EXPECT_DEATH(queue.pop(), "number - first_ < count_");

@@ -169,6 +169,8 @@ class JsonRpc(JsonCase):
         for text, code in (('{"id":"e","method":"nope"}', -32601),
                            ('{"id":"e","method":"send"}', -32602),
                            ('{"id":"e","method":"send","params":{"channelId":1}}', -32602),
+                           ('{"id":"e","method":"send","params":{"channelId":"g","channelType":2,'
+                            '"payload":"","expire":1700000000}}', -32602),
                            ('{"id":"e","method":1}', -32600),
                            ('{"id":"e","jsonrpc":"1.0","method":"ping"}', -32600)):
             alice.write(text)

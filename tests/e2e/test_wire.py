@@ -381,6 +381,11 @@ class Messages(ServerCase):
         self.assertEqual(result[0]["message_id"], first.message_id)
         self.assertEqual(self.server.max_seq(group), 3)
 
+    def test_an_expire_that_is_a_unix_time(self):
+        a = self.client(fresh("alice"))
+        self.assertEqual(a.send(fresh("p"), PERSON, b"x", expire=1700000000).reason, 9)
+        self.assertEqual(a.send(fresh("p"), PERSON, b"x", expire=316224000).reason, 1)
+
     def test_bad_msg_key_and_payload(self):
         peer = fresh("p")
         a = self.client(fresh("alice"))
