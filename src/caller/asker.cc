@@ -24,12 +24,13 @@ bool Asker::is_success(const http::CallAnswer& answer, int& code) const {
   code = kAllSent;
   if (answer.ok() && answer.error.empty()) return true;
   if (answer.status == 0 || answer.ok()) {
-    code = fail(kNotFinished, options_.url + ": " + answer.error);
+    code = fail(kNotFinished, shown_url(options_) + ": " + answer.error);
   } else if ((answer.status == 404 || answer.status == 409) && !message_of(answer).empty()) {
     code = fail(kBadCall, message_of(answer));
   } else {
     const bool passes = answer.status >= 500 || answer.status == 429;
-    code = fail(passes ? kNotFinished : kBadCall, options_.url + " answers " + words_of(answer));
+    code = fail(passes ? kNotFinished : kBadCall,
+                shown_url(options_) + " answers " + words_of(answer));
   }
   return false;
 }

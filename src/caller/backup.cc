@@ -95,11 +95,11 @@ int run_backup(BackupOptions options) {
   const auto answer = ask_server(options, options.list, "/backups");
   if (!answer.ok() || !answer.error.empty()) {
     if (answer.status == 0 || answer.ok()) {
-      return fail_backup(kNotFinished, options.url + ": " + answer.error);
+      return fail_backup(kNotFinished, shown_url(options) + ": " + answer.error);
     }
     const bool may_pass = answer.status >= 500 || answer.status == 409 || answer.status == 429;
     const std::string msg = message_of(answer);
-    return fail_backup(may_pass ? kNotFinished : kBadCall, options.url + " answers " +
+    return fail_backup(may_pass ? kNotFinished : kBadCall, shown_url(options) + " answers " +
                                                                std::to_string(answer.status) +
                                                                (msg.empty() ? "" : ": " + msg));
   }

@@ -226,7 +226,7 @@ Result<std::string> Importing::ask(const ServerOptions& server, const Call& call
     if (answer.ok() && answer.error.empty()) return std::move(answer.body);
     if (interrupted()) return Error(Errc::closed, "interrupted");
     const std::string said = message_of(answer);
-    std::string why = server.url;
+    std::string why = shown_url(server);
     if (answer.status == 0 || !answer.error.empty()) {
       why += ": " + answer.error;
     } else {
@@ -502,7 +502,7 @@ Result<std::uint64_t> Importing::load_last_seq(const std::string& channel_id, un
   const auto parsed = codec::parse_json(told);
   std::uint64_t seq = 0;
   if (!parsed || (*parsed)["message_seq"].get(seq) != simdjson::SUCCESS) {
-    return Error(Errc::invalid, options_.url + " is no Jindou server");
+    return Error(Errc::invalid, shown_url(options_) + " is no Jindou server");
   }
   return seq;
 }

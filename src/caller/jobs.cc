@@ -176,7 +176,7 @@ bool Watch::listen() {
   const std::string why = !answer.error.empty() ? answer.error
                           : answer.ok()         ? "the answer was cut off"
                                                 : words_of(answer);
-  return !wait_to_try_again(options_.url + ": " + why, answer.retry_after);
+  return !wait_to_try_again(shown_url(options_) + ": " + why, answer.retry_after);
 }
 
 bool Watch::wait_to_try_again(const std::string& why, milliseconds asked) {

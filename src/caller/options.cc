@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "base/read_file.h"
+#include "config/secrets.h"
 
 namespace jindou::caller {
 
@@ -131,7 +132,7 @@ Result<void> complete_server(ServerOptions& options, const ServerFlags& flags) {
   if (!http || options.url.size() <= 8) {
     return Error(Errc::invalid, std::string(flags.url) +
                                     " wants http://host:port or https://host:port, not \"" +
-                                    options.url + "\"");
+                                    shown_url(options) + "\"");
   }
   if (!options.token.empty() && !options.token_file.empty()) {
     return Error(Errc::invalid, "give " + token_flag + " or " + file_flag + ", not both");
@@ -157,6 +158,10 @@ Result<void> complete(SendOptions& options) {
     return Error(Errc::invalid, "--dry-run sends nothing, so there is nothing to --resume");
   }
   return complete_server(options);
+}
+
+std::string shown_url(const ServerOptions& options) {
+  return config::without_credentials(options.url);
 }
 
 std::vector<std::string> request_headers(const ServerOptions& options,

@@ -70,6 +70,9 @@ struct ServerFlags {
 };
 Result<void> complete_server(ServerOptions& options, const ServerFlags& flags = {});
 
+// The URL as it is told to people: without the passwords and tokens in it.
+std::string shown_url(const ServerOptions& options);
+
 // The header lines of each request; without a content type when that is empty.
 std::vector<std::string> request_headers(const ServerOptions& options,
                                          std::string_view content_type);

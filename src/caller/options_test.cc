@@ -35,6 +35,14 @@ TEST(SendOptionsTest, WhatGoesTogether) {
   EXPECT_NE(problem_of(options).find("--dry-run"), std::string::npos);
 }
 
+TEST(SendOptionsTest, ATextShowsNoPasswordOfTheUrl) {
+  SendOptions options;
+  options.url = "https://u:geheim@im.example.com/api?token=geheim";
+  EXPECT_EQ(shown_url(options), "https://***@im.example.com/api?token=***");
+  options.url = "ftp://u:geheim@im.example.com";
+  EXPECT_NE(problem_of(options).find("\"ftp://***@im.example.com\""), std::string::npos);
+}
+
 TEST(SendOptionsTest, TheTokenIsFound) {
   const std::string file = testing::TempDir() + "token_" + std::to_string(::getpid());
   std::ofstream(file) << "from file\r\nmore\n";

@@ -144,8 +144,8 @@ bool Rehearsal::gather() {
 }
 
 std::string Rehearsal::words_of(const http::CallAnswer& answer) const {
-  if (answer.status == 0) return options_.url + ": " + answer.error;
-  std::string words = options_.url + " answers status " + std::to_string(answer.status);
+  if (answer.status == 0) return shown_url(options_) + ": " + answer.error;
+  std::string words = shown_url(options_) + " answers status " + std::to_string(answer.status);
   const auto parsed = codec::parse_json(answer.body);
   simdjson::dom::object object;
   if (parsed && parsed->get_object().get(object) == simdjson::SUCCESS) {
@@ -252,7 +252,8 @@ bool Rehearsal::take(const http::CallAnswer& answer) {
     }
   }
   if (!complete) {
-    fail(kNotFinished, options_.url + " answers with what is no dry run; is it a Jindou server?");
+    fail(kNotFinished,
+         shown_url(options_) + " answers with what is no dry run; is it a Jindou server?");
     return false;
   }
   progress_.counts.before += duplicate;

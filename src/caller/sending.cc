@@ -246,7 +246,7 @@ Sending::End Sending::judge(const http::CallAnswer& answer) {
       return try_again("the server is busy or away: " + words_of(answer), answer.retry_after);
     }
     fail(answer.status >= 500 ? kNotFinished : kBadCall,
-         options_.url + std::string(kSendPath) + " answers " + words_of(answer));
+         shown_url(options_) + std::string(kSendPath) + " answers " + words_of(answer));
     return End::failed;
   }
   if (asked_again_ > 0) return try_again("the server asks for " + asked_first_, asked_wait());
@@ -257,7 +257,7 @@ Sending::End Sending::judge(const http::CallAnswer& answer) {
     return try_again("the server ended the stream: " + end_problem_, milliseconds(0));
   }
   const std::string why = answer.error.empty() ? "the answer was cut off" : answer.error;
-  return try_again(options_.url + ": " + why, milliseconds(0));
+  return try_again(shown_url(options_) + ": " + why, milliseconds(0));
 }
 
 Body Sending::write_body(std::span<char> room, std::size_t& written) {
@@ -311,7 +311,7 @@ void Sending::take_answer(std::string_view piece) {
     if (found == codec::LineSplitter::Found::line) {
       on_result(line);
     } else {
-      fail(kNotFinished, options_.url + " answers with a line of more than " +
+      fail(kNotFinished, shown_url(options_) + " answers with a line of more than " +
                              std::to_string(kResultBytesMax) + " bytes; is it a Jindou server?");
     }
   }
@@ -321,7 +321,8 @@ void Sending::on_result(std::string_view line) {
   const auto parsed = codec::parse_json(line);
   simdjson::dom::object result;
   if (!parsed || parsed->get_object().get(result) != simdjson::SUCCESS) {
-    fail(kNotFinished, options_.url + " answers with what is no result; is it a Jindou server?");
+    fail(kNotFinished,
+         shown_url(options_) + " answers with what is no result; is it a Jindou server?");
     return;
   }
   const std::string code(text_of(result, "code"));
@@ -337,7 +338,8 @@ void Sending::on_result(std::string_view line) {
   settle();
   Entry* const entry = awaited();
   if (!indexed || index != answered_ || entry == nullptr) {
-    fail(kNotFinished, options_.url + " answers with results that do not belong to the items");
+    fail(kNotFinished,
+         shown_url(options_) + " answers with results that do not belong to the items");
     return;
   }
   ++answered_;

@@ -46,17 +46,17 @@ Look look_at(const TopOptions& options) {
   const http::CallAnswer answer = ask_server(options, true, "/metrics");
   if (interrupted()) return {};
   if (answer.status == 0 || !answer.error.empty()) {
-    return {std::nullopt, options.url + ": " + answer.error, kNotFinished};
+    return {std::nullopt, shown_url(options) + ": " + answer.error, kNotFinished};
   }
   if (!answer.ok()) {
     const bool passes = answer.status >= 500 || answer.status == 429;
-    std::string problem = options.url + " answers " + std::to_string(answer.status);
+    std::string problem = shown_url(options) + " answers " + std::to_string(answer.status);
     if (answer.status == 401) problem += ": give the token, or the address of the manager port";
     return {std::nullopt, std::move(problem), passes ? kNotFinished : kBadCall};
   }
   auto numbers = ServerNumbers::parse(answer.body);
   if (!numbers) {
-    return {std::nullopt, options.url + "/metrics: " + numbers.error().detail(), kBadCall};
+    return {std::nullopt, shown_url(options) + "/metrics: " + numbers.error().detail(), kBadCall};
   }
   return {std::move(*numbers), {}, kAllSent};
 }
@@ -137,7 +137,8 @@ int run_top(TopOptions options) {
     if (now.numbers) {
       const double seconds = std::chrono::duration<double>(begun - before_at).count();
       const Span span{*before.numbers, *now.numbers, seconds};
-      text = screen ? screen_text(span, options.url, kRoutesShown) : with_time(line_text(span));
+      text =
+          screen ? screen_text(span, shown_url(options), kRoutesShown) : with_time(line_text(span));
       before = std::move(now);
       before_at = begun;
     } else {
