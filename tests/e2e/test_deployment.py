@@ -23,6 +23,8 @@ DOCKER = ROOT / "deploy" / "docker"
 CHART = ROOT / "deploy" / "helm" / "jindou"
 VERSION = re.search(r"project\(jindou VERSION ([0-9.]+)", (ROOT / "CMakeLists.txt").read_text())[1]
 DOCKERFILE = (DOCKER / "Dockerfile").read_text()
+# What the image has as /etc/jindou/jindou.yaml.
+IMAGE_SETTINGS = (DOCKER / "jindou.yaml").read_text()
 
 
 def run(*command, **options):
@@ -32,15 +34,28 @@ def run(*command, **options):
     return done.returncode, done.stdout
 
 
-def validate(text, **environment):
+def asked(text, *arguments, **environment):
     """What the server says of a configuration file, as the image starts it."""
     for name, value in re.findall(r"\b(WK_[A-Z_]+)=(\S+)", DOCKERFILE):
         environment.setdefault(name, value)
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
         file.write(text)
         file.flush()
-        return run(binary(), "config", "--config", file.name, "--validate",
+        return run(binary(), "config", "--config", file.name, *arguments,
                    env={"PATH": os.environ["PATH"], **environment})
+
+
+def validate(text, **environment):
+    return asked(text, "--validate", **environment)
+
+
+def effective(text):
+    """The settings that a start with this file has, and where each is from: by key."""
+    status, output = asked(text, WK_MANAGERTOKEN="0123456789abcdef")
+    if status != 0:
+        raise AssertionError(output)
+    return {key: (value, origin) for key, value, origin in
+            re.findall(r"^([\w.]+): +(\S+) +# (.*)$", output, re.MULTILINE)}
 
 
 class Answering:
@@ -72,12 +87,27 @@ class Answering:
 
 class Image(unittest.TestCase):
     def test_its_settings_are_known_and_want_a_token(self):
-        text = (ROOT / "deploy/config/jindou.yaml").read_text()
-        status, output = validate(text)
+        status, output = validate(IMAGE_SETTINGS)
         self.assertEqual(status, 2, output)
         self.assertIn("managerToken", output)
-        status, output = validate(text, WK_MANAGERTOKEN="0123456789abcdef")
+        status, output = validate(IMAGE_SETTINGS, WK_MANAGERTOKEN="0123456789abcdef")
         self.assertEqual((status, "warning" in output), (0, False), output)
+
+    def test_it_is_reached_from_outside_of_the_container(self):
+        self.assertIn("COPY --chmod=644 deploy/docker/jindou.yaml /etc/jindou/jindou.yaml\n",
+                      DOCKERFILE)
+        settings = effective(IMAGE_SETTINGS)
+        self.assertEqual({key: settings[key][0] for key in (
+            "httpAddr", "manager.addr", "addr", "wsAddr", "tokenAuthOn", "rootDir")}, {
+                "httpAddr": "0.0.0.0:5001", "manager.addr": "0.0.0.0:5300",
+                "addr": "tcp://0.0.0.0:5100", "wsAddr": "ws://0.0.0.0:5200",
+                "tokenAuthOn": "true", "rootDir": "/var/lib/jindou"})
+
+    def test_a_file_in_the_place_of_its_own_counts(self):
+        settings = effective("httpAddr: 0.0.0.0:7001\ntokenAuthOn: false\n"
+                             "manager: {addr: '127.0.0.1:7300'}\n")
+        self.assertEqual([settings[key] for key in ("httpAddr", "tokenAuthOn", "manager.addr")],
+                         [("0.0.0.0:7001", "file"), ("false", "file"), ("127.0.0.1:7300", "file")])
 
     def test_what_it_copies_is_there(self):
         for line in re.findall(r"^COPY (?!--from)(.*)$", DOCKERFILE, re.MULTILINE):
@@ -93,10 +123,13 @@ class Image(unittest.TestCase):
 
 class Probe(unittest.TestCase):
     def probe(self, what, address):
+        return self.probe_with(what, WK_HTTPADDR=address)
+
+    def probe_with(self, what, **environment):
         file = ("/usr/libexec/jindou-probe", DOCKER / "probe.sh")
         command = {"ready": shown("/usr/libexec/jindou-probe ready", file),
                    "alive": shown("/usr/libexec/jindou-probe alive", file)}[what]
-        return run_script(command, env={"WK_HTTPADDR": address}).returncode
+        return run_script(command, env=environment).returncode
 
     def test_it_tells_a_server_that_serves_from_one_that_is_gone(self):
         with Server() as server:
@@ -106,6 +139,28 @@ class Probe(unittest.TestCase):
             address = server.http
         for what in ("ready", "alive"):
             self.assertEqual(self.probe(what, address), 1)
+
+    def test_it_looks_where_the_file_of_settings_says(self):
+        with Server() as server, tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+            port = server.http.rsplit(":", 1)[1]
+            for line in ("httpAddr: 0.0.0.0:%s", 'httpAddr: ":%s"  # every one', "HTTPADDR: '[::]:%s'",
+                         "'httpAddr':   http://127.0.0.1:%s"):
+                # The webhook's key of the same name is another one.
+                file.seek(0)
+                file.truncate()
+                file.write("# httpAddr: 127.0.0.1:1\nwebhook:\n  httpAddr: http://127.0.0.1:1\n" +
+                           line % port)
+                file.flush()
+                with self.subTest(line=line):
+                    self.assertEqual(self.probe_with("ready", WK_CONFIG=file.name), 0)
+            # A variable counts for more than the file, as for the server.
+            file.seek(0)
+            file.truncate()
+            file.write("httpAddr: 127.0.0.1:1\n")
+            file.flush()
+            self.assertEqual(self.probe_with("ready", WK_CONFIG=file.name), 1)
+            self.assertEqual(self.probe_with("ready", WK_CONFIG=file.name,
+                                             WK_HTTPADDR=server.http), 0)
 
     def test_a_server_that_takes_no_sends_is_alive_and_not_ready(self):
         for what, wanted in (("ready", 1), ("alive", 0)):
@@ -137,8 +192,7 @@ class Compose(unittest.TestCase):
                 name, token = re.fullmatch(r"(\w+)=([0-9a-f]{32})\n", file.read()).groups()
         environment = self.services["jindou"]["environment"]
         self.assertTrue(environment["WK_MANAGERTOKEN"].startswith("${%s:?" % name), environment)
-        status, output = validate((ROOT / "deploy/config/jindou.yaml").read_text(),
-                                  WK_MANAGERTOKEN=token)
+        status, output = validate(IMAGE_SETTINGS, WK_MANAGERTOKEN=token)
         self.assertEqual((status, "warning" in output), (0, False), output)
 
     def test_the_token_goes_into_no_commit_and_no_image(self):
@@ -158,7 +212,7 @@ class Compose(unittest.TestCase):
         self.assertEqual(status, 0, output)
         scraped = read_yaml(DOCKER / "prometheus.yml")["scrape_configs"]
         self.assertEqual([each["job_name"] for each in scraped], ["jindou"])  # the rules' name
-        manager = re.search(r"WK_MANAGER_ADDR=\S+:(\d+)", DOCKERFILE)[1]
+        manager = read_yaml(DOCKER / "jindou.yaml")["manager"]["addr"].rsplit(":", 1)[1]
         self.assertEqual(scraped[0]["static_configs"][0]["targets"], ["jindou:" + manager])
 
     def test_grafana_finds_prometheus_and_the_dashboards(self):
@@ -248,13 +302,21 @@ class RenderedChart(unittest.TestCase):
                       "nodeSelector": {"disk": "fast"}, "persistence": {"storageClass": "fast"},
                       "tolerations": [{"key": "k", "operator": "Exists"}],
                       "affinity": {"nodeAffinity": {}}, "clients": {"annotations": {"x": "y"}},
-                      "service": {"annotations": {"x": "y"}}}
+                      "service": {"annotations": {"x": "y"}},
+                      "config": {"tlsAddr": "tls://0.0.0.0:5110", "wssAddr": "0.0.0.0:5210"},
+                      "extraVolumes": [{"name": "tls", "secret": {"secretName": "im-tls"}}],
+                      "extraVolumeMounts": [{"name": "tls", "mountPath": "/tls",
+                                             "readOnly": True}]}
         kinds = {kind for kind, _ in self.objects(everything)}
         self.assertEqual(kinds, {"ConfigMap", "StatefulSet", "Service", "ServiceMonitor"})
 
     def test_what_it_wants_is_said(self):
         for values, part in (({"managerToken": "short"}, "managerToken"), ({}, "existingSecret"),
                              ({**self.TOKEN, "config": {"dataDir": "/elsewhere"}}, "config"),
+                             ({**self.TOKEN, "config": {"manager": {"addr": ":1"}}}, "config"),
+                             ({**self.TOKEN, "config": {"manager.addr": ":1"}}, "config"),
+                             ({**self.TOKEN, "config": {"monitor": {"addr": ":1"}}}, "config"),
+                             ({**self.TOKEN, "config": {"tlsAddr": "0.0.0.0"}}, "tlsAddr"),
                              ({**self.TOKEN, "replicas": 3}, "replicas")):
             with self.subTest(values=values):
                 self.assertIn(part, self.chart(values)["refused"])
@@ -269,8 +331,49 @@ class RenderedChart(unittest.TestCase):
         self.assertIn("api.maxBatch: 500", text)
         self.assertIn("demo.on: false", text)
 
+    def test_settings_that_are_given_count(self):
+        def settings(config):
+            objects = self.objects({**self.TOKEN, "config": config})
+            return effective(objects["ConfigMap", "im-jindou"]["data"]["jindou.yaml"])
+
+        ports = {"httpAddr": "0.0.0.0:5001", "manager.addr": "0.0.0.0:5300",
+                 "addr": "tcp://0.0.0.0:5100", "wsAddr": "ws://0.0.0.0:5200"}
+        for config, tokens in (({}, "true"), ({"tokenAuthOn": False}, "false")):
+            with self.subTest(config=config):
+                found = settings({**config, "manager": {"on": True}})
+                self.assertEqual(found["tokenAuthOn"], (tokens, "file"))
+                # Also without tokens: the services lead there.
+                self.assertEqual({key: found[key][0] for key in ports}, ports)
+
+    def test_clients_reach_the_ports_of_tls_that_are_set(self):
+        def ports(**config):
+            objects = self.objects({**self.TOKEN, "config": config})
+            pod = objects["StatefulSet", "im-jindou"]["spec"]["template"]["spec"]
+            service = objects["Service", "im-jindou-clients"]["spec"]["ports"]
+            return ({port["name"]: port["containerPort"] for port in pod["containers"][0]["ports"]},
+                    {port["name"]: (port["port"], port["targetPort"]) for port in service})
+
+        for given, wanted in (({}, {}), ({"tlsAddr": "", "wssAddr": ""}, {}),
+                              ({"wssAddr": "wss://0.0.0.0:5210"}, {"wss": 5210}),
+                              ({"tlsAddr": "[::]:5110", "wssaddr": ":443"},
+                               {"tls": 5110, "wss": 443})):
+            with self.subTest(given=given):
+                pod, service = ports(**given)
+                self.assertEqual(pod, {"http": 5001, "tcp": 5100, "ws": 5200, "manager": 5300, **wanted})
+                self.assertEqual(service, {"tcp": (5100, "tcp"), "ws": (5200, "ws"),
+                                           **{name: (port, name) for name, port in wanted.items()}})
+
+    def test_the_pod_has_the_volumes_that_are_given(self):
+        volume = {"name": "tls", "secret": {"secretName": "im-tls"}}
+        mount = {"name": "tls", "mountPath": "/etc/jindou-tls", "readOnly": True}
+        objects = self.objects({**self.TOKEN, "extraVolumes": [volume], "extraVolumeMounts": [mount]})
+        pod = objects["StatefulSet", "im-jindou"]["spec"]["template"]["spec"]
+        self.assertIn(volume, pod["volumes"])
+        self.assertIn(mount, pod["containers"][0]["volumeMounts"])
+
     def test_services_find_the_ports_of_the_pod(self):
-        objects = self.objects({**self.TOKEN, "serviceMonitor": {"enabled": True}})
+        objects = self.objects({**self.TOKEN, "serviceMonitor": {"enabled": True},
+                                "config": {"tlsAddr": "0.0.0.0:5110", "wssAddr": "0.0.0.0:5210"}})
         pod = objects["StatefulSet", "im-jindou"]["spec"]["template"]
         ports = {port["name"] for port in pod["spec"]["containers"][0]["ports"]}
         services = {name: one for (kind, name), one in objects.items() if kind == "Service"}

@@ -18,6 +18,16 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end }}
 
+{{/* The port of an address below config; nothing, where it is not set. The server takes any case. */}}
+{{- define "jindou.port" -}}
+{{- $wanted := index . 1 -}}
+{{- range $key, $value := index . 0 -}}
+{{- if eq (lower $key) (lower $wanted) -}}
+{{- regexFind "[0-9]+$" (toString $value) -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
 {{- define "jindou.secret" -}}
 {{- .Values.existingSecret | default (include "jindou.name" .) -}}
 {{- end }}
