@@ -390,6 +390,17 @@ class RenderedChart(unittest.TestCase):
         self.assertIn(monitor["endpoints"][0]["port"],
                       [port["name"] for port in services["im-jindou"]["spec"]["ports"]])
 
+    def test_a_pod_that_takes_no_sends_is_reached_for_reads(self):
+        objects = self.objects(self.TOKEN)
+        pod = objects["StatefulSet", "im-jindou"]["spec"]
+        self.assertEqual(pod["replicas"], 1)
+        probe = pod["template"]["spec"]["containers"][0]["readinessProbe"]
+        self.assertEqual(probe["httpGet"], {"path": "/readyz", "port": "http"})
+        for (kind, name), one in objects.items():
+            if kind == "Service":
+                with self.subTest(service=name):
+                    self.assertIs(one["spec"].get("publishNotReadyAddresses"), True)
+
     def test_changed_settings_start_the_pod_again(self):
         def checksum(**config):
             pod = self.objects({**self.TOKEN, "config": config})["StatefulSet", "im-jindou"]
