@@ -39,6 +39,10 @@ bool is_load(const SendResult& result) {
          (result.code == Errc::overloaded || result.code == Errc::rate_limited);
 }
 
+bool is_overload(const SendResult& result) {
+  return result.state == SendResult::State::refused && result.code == Errc::overloaded;
+}
+
 bool is_unavailable(const SendResult& result) {
   return result.state == SendResult::State::refused &&
          (result.code == Errc::unavailable || result.code == Errc::not_owner);
@@ -104,6 +108,8 @@ unsigned status_of(Errc code) {
 void answer_error(Response& response, unsigned status, std::string_view code,
                   std::string_view message) {
   response.status = status;
+  // 503 is for connections that find no place, which have metrics of their own.
+  if (status == 429 && code == errc_name(Errc::overloaded)) response.overloaded = true;
   set_retry_after(response);
   JsonWriter json(response.body);
   json.begin_object();
@@ -272,6 +278,7 @@ void answer_send(Response& response, const SendResult& result, std::string_view 
     json.end_object();
   } else {
     response.status = status_of_failure(result);
+    response.overloaded = is_overload(result);
     set_retry_after(response, {&result, 1});
     write_error_members(json, response.status, errc_name(result.code), send_failure_text(result));
     json.number("reason", raw(result.reason));
@@ -318,6 +325,7 @@ void answer_batch(Response& response, std::span<const SendResult> results,
     }
   };
   if (failed > 0) {
+    response.overloaded = std::ranges::any_of(results, is_overload);
     response.extra_headers += "X-Batch-Failed: " + std::to_string(failed) + "\r\n";
   }
   if (failed < results.size()) {
@@ -371,6 +379,7 @@ void answer_together(Response& response, const partition::TransactionResult& res
 void answer_nothing_sent(Response& response, std::size_t index, const SendResult& result,
                          std::string_view told, std::span<const std::string> client_msg_nos) {
   response.status = status_of(result.code);
+  response.overloaded = is_overload(result);
   set_retry_after(response, {&result, 1});
   JsonWriter json(response.body);
   json.begin_object();

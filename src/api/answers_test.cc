@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace jindou::api {
@@ -145,6 +146,38 @@ TEST(Answers, OverloadAsksToRetryLater) {
   answer_batch(response, std::vector<SendResult>{kOverloaded}, std::vector<std::string>{"a"});
   EXPECT_EQ(response.status, 429U);
   EXPECT_NE(response.extra_headers.find("Retry-After: 1\r\n"), std::string::npos);
+  EXPECT_TRUE(response.overloaded);
+  response.clear();
+  EXPECT_FALSE(response.overloaded);
+}
+
+TEST(Answers, ThatTheServerHadNoRoomIsNotedOfEveryKindOfAnswer) {
+  const SendResult limited = SendResult::refuse(Reason::rate_limit, Errc::rate_limited);
+  const auto batch = [](const SendResult& first, const SendResult& second) {
+    Response response;
+    answer_batch(response, std::vector<SendResult>{first, second},
+                 std::vector<std::string>{"a", "b"});
+    return response.overloaded;
+  };
+  EXPECT_TRUE(batch(accepted(5, 6), kOverloaded)) << "of some of it";
+  EXPECT_TRUE(batch(limited, kOverloaded));
+  EXPECT_TRUE(batch(kDenied, kOverloaded));
+  EXPECT_FALSE(batch(accepted(5, 6), accepted(6, 7)));
+  EXPECT_FALSE(batch(accepted(5, 6), limited));
+  EXPECT_FALSE(batch(limited, limited));
+  EXPECT_FALSE(batch(kDenied, kUnavailable));
+  for (const auto& [result, wanted] : {std::pair(kOverloaded, true), std::pair(limited, false)}) {
+    Response single;
+    answer_send(single, result, "n", config::StatusStyle::number, config::RefusalStyle::status);
+    EXPECT_EQ(single.overloaded, wanted);
+    Response together;
+    answer_nothing_sent(together, 0, result, "why", std::vector<std::string>{"a"});
+    EXPECT_EQ(together.overloaded, wanted);
+    Response whole;
+    answer_error(whole, Error(result.code, "why"));
+    EXPECT_EQ(whole.status, 429U);
+    EXPECT_EQ(whole.overloaded, wanted);
+  }
 }
 
 TEST(Answers, SingleSendCarriesBothForms) {

@@ -34,6 +34,7 @@ TEST(RateLimitAnswers, ASingleSendIsTold429AndWhenToComeAgain) {
   answer_send(response, limited(SendResult::Cause::sender_rate, 1001), "n",
               config::StatusStyle::number, config::RefusalStyle::reason);
   EXPECT_EQ(response.status, 429U);
+  EXPECT_FALSE(response.overloaded) << "the server has room";
   EXPECT_EQ(response.extra_headers, "Retry-After: 2\r\n");
   EXPECT_EQ(response.body,
             R"({"status":429,"msg":"the rate limit of the sender is reached",)"
@@ -48,6 +49,7 @@ TEST(RateLimitAnswers, ABatchThatIsAllOverTheLimitWaitsForItsLastItem) {
   const std::vector<std::string> numbers = {"a", "b"};
   answer_batch(response, results, numbers);
   EXPECT_EQ(response.status, 429U);
+  EXPECT_FALSE(response.overloaded);
   EXPECT_EQ(response.extra_headers, "X-Batch-Failed: 2\r\nRetry-After: 6\r\n");
   EXPECT_NE(response.body.find("\"retry_after_ms\":5200"), std::string::npos) << response.body;
 }

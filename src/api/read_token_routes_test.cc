@@ -301,6 +301,7 @@ TEST_F(ReadTokenRoutesTest, RequestsOfOneUserAreHeldToTheirRate) {
     }
   }
   EXPECT_EQ(answer.status, 429U);
+  EXPECT_EQ(metrics_.overload_refusals.with("http").Value(), 0) << "the server has room";
   EXPECT_TRUE(has(answer.body, R"("code":"rate_limited")")) << answer.body;
   EXPECT_TRUE(has(answer.headers, "Retry-After: 1\r\n")) << answer.headers;
   EXPECT_EQ(call(Verb::post, "/conversation/channels", "{}", "", second).status, 200U);

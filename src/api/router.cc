@@ -371,6 +371,7 @@ void Router::answered(const Request& request, const Response& response,
   // First: its times are counted back from now.
   if (request.trace) services_.deps.tracer->finish(request, response, times);
   services_.deps.metrics.count_http_request(response.route, static_cast<int>(response.status));
+  if (response.overloaded) services_.deps.metrics.overload_refusals.with("http").Increment();
   services_.route_stats.count(response.route, times.total);
   services_.deps.metrics.time_http_request(response.route, seconds_of(times.total));
   tell_if_slow(request, response, times);

@@ -378,6 +378,7 @@ TEST_F(RoutesTest, LoadAndShutdownHaveTheirStatuses) {
   limit_core(full);
   const Answer busy = post("/message/sendbatch", "[" + item("n1", "g1") + "]");
   EXPECT_EQ(busy.status, 429U);
+  EXPECT_EQ(metrics_.overload_refusals.with("http").Value(), 1);
   EXPECT_TRUE(has(busy.headers, "Retry-After: 1\r\n"));
   EXPECT_FALSE(busy.admitted);  // by its header
   EXPECT_EQ(status("/message/send", item("n1", "g1")), 200U);

@@ -137,6 +137,8 @@ class ItemStream {
     stream_.end_reading();
     group_taken_.notify();
   }
+  // The last line says so.
+  bool ended_for_want_of_room() const { return ending_code_ == errc_name(Errc::overloaded); }
 
  private:
   Task<bool> read_head(Response& response, std::string_view& piece);
@@ -841,6 +843,7 @@ Task<void> run_item_stream(Services& services, Request& request, Response& respo
   }
   items->input_has_ended(failure != nullptr);
   co_await delivery->ended.wait();
+  response.overloaded = items->ended_for_want_of_room();
   if (!failure) failure = delivery->failure;
   if (failure) std::rethrow_exception(failure);
 }

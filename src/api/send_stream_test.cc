@@ -634,8 +634,10 @@ class FullCore : public SendStreamTest {
 TEST_F(FullCore, IsNotWaitedForForEver) {
   fill(50ms);
   ScriptedStream stream({item("n0", "g2") + "\n" + item("n1", "g2") + "\n"});
+  const double before = metrics_.overload_refusals.with("http").Value();
   const auto lines = send(stream);
   release();
+  EXPECT_EQ(metrics_.overload_refusals.with("http").Value(), before + 1);
   ASSERT_EQ(lines.size(), 1U);
   EXPECT_TRUE(begins(lines[0], "{\"done\":false,\"items\":0,")) << lines[0];
   EXPECT_TRUE(has(lines[0], "\"code\":\"overloaded\"")) << lines[0];

@@ -37,6 +37,11 @@ class FakeCore final : public CorePort {
     std::vector<SendResult> results;
     for (SendCommand& command : commands) {
       SendResult result;
+      if (too_late) {
+        results.push_back(SendResult::refuse(Reason::system_error, Errc::overloaded));
+        received.push_back(std::move(command));
+        continue;
+      }
       result.state = state;
       result.reason =
           state == SendResult::State::accepted ? Reason::success : Reason::not_allow_send;
@@ -120,6 +125,7 @@ class FakeCore final : public CorePort {
   std::uint64_t seq = 0;
   std::atomic<bool> hold{false};
   std::atomic<bool> overloaded{false};
+  std::atomic<bool> too_late{false};  // messages wait too long in the queue
   std::atomic<bool> unavailable{false};
   std::atomic<bool> storage_fails{false};
   SendResult::State state = SendResult::State::accepted;

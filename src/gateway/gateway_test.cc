@@ -176,6 +176,7 @@ TEST_P(GatewayTest, AVisitorSendsToItsOwnChannelOnlyAndSlowly) {
   Reason last = Reason::success;
   for (int i = 7; i <= 12; ++i) last = read_sendack(*c)->reason;
   EXPECT_EQ(last, Reason::rate_limit);
+  EXPECT_EQ(metrics_.overload_refusals.with("clients").Value(), 0) << "there was room";
 }
 
 TEST_P(GatewayTest, TokensAreAskedForFromTheMomentTheSettingSaysSo) {
@@ -335,7 +336,13 @@ TEST_P(GatewayTest, AnOverloadedCoreIsAnsweredAndAStoppingOneIsNot) {
   ASSERT_TRUE(ack);
   EXPECT_EQ(ack->reason, Reason::rate_limit);
   EXPECT_EQ(metrics_.send_refused.with("22").Value(), 1);
+  EXPECT_EQ(metrics_.overload_refusals.with("clients").Value(), 1);
   core_.overloaded = false;
+  core_.too_late = true;
+  c->write(bytes);
+  ASSERT_TRUE(read_sendack(*c));
+  EXPECT_EQ(metrics_.overload_refusals.with("clients").Value(), 2);
+  core_.too_late = false;
   core_.unavailable = true;
   c->write(bytes);
   EXPECT_FALSE(read_sendack(*c));

@@ -370,6 +370,7 @@ void Session::submit_gathered() {
     ++refused;
   }
   env_.metrics.send_refused.with(std::to_string(raw(Reason::rate_limit))).Increment(refused);
+  env_.metrics.overload_refusals.with("clients").Increment(refused);
   drain_acks();
 }
 
@@ -378,6 +379,7 @@ void Session::finish_sends(std::uint64_t first, std::uint64_t end_number,
   JD_ASSERT(on_shard());
   if (state_ != State::live) return;
   auto result = results.begin();
+  unsigned overloaded = 0;
   for (std::uint64_t number = first; number < end_number; ++number) {
     // SENDs refused at the door are in the same range, but were never in the batch.
     if (acks_.state(number) != AckQueue::State::waiting) continue;
@@ -389,12 +391,16 @@ void Session::finish_sends(std::uint64_t first, std::uint64_t end_number,
       ack.message_seq = raw(result->message_seq);
       ack.reason = Reason::success;
     }
+    if (result->state == SendResult::State::refused && result->code == Errc::overloaded) {
+      ++overloaded;
+    }
     acks_.set_state(number, result->state == SendResult::State::unknown ? AckQueue::State::unknown
                                                                         : AckQueue::State::ready);
     ++result;
   }
   // Each result is of one SEND.
   JD_ASSERT(result == results.end());
+  if (overloaded > 0) env_.metrics.overload_refusals.with("clients").Increment(overloaded);
   drain_acks();
 }
 

@@ -97,6 +97,7 @@ void Response::clear() {
   close = false;
   keep = false;
   coding_chosen = false;
+  overloaded = false;
   tells_of_a_change = false;
 }
 

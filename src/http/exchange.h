@@ -161,6 +161,9 @@ struct Response {
   std::string_view refusal;
   // The handler has looked at Accept-Encoding itself; otherwise the server codes what gains by it.
   bool coding_chosen = false;
+  // The server had no room for what was asked for, or for some of it (Errc::overloaded), and the
+  // answer says so; for metrics. What is over a rate limit is another matter.
+  bool overloaded = false;
   // The answer tells of something that was done: while answers are refused for want of memory, the
   // connection is closed rather than said that nothing was done.
   bool tells_of_a_change = false;

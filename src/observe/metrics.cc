@@ -55,6 +55,11 @@ Metrics::Metrics()
       send_refused(family(prometheus::BuildCounter(), registry_, "jindou_send_refused_total",
                           "Messages refused, by reason code of the protocol."),
                    "reason"),
+      overload_refusals(
+          family(prometheus::BuildCounter(), registry_, "jindou_overload_refusals_total",
+                 "What was refused because the server had no room, rate limits not counted, by "
+                 "whom it was told: requests over HTTP, messages of clients."),
+          "to"),
       keyed_requests(
           family(prometheus::BuildCounter(), registry_, "jindou_idempotency_key_requests_total",
                  "Requests with an Idempotency-Key, by what was done with them."),
@@ -117,6 +122,7 @@ Metrics::Metrics()
   for (const char* cause : {"scope", "expired", "sender", "channel"}) {
     (void)key_refusals.with(cause);
   }
+  for (const char* to : {"http", "clients"}) (void)overload_refusals.with(to);
   for (const char* result : {"first", "replayed", "running", "other_request"}) {
     (void)keyed_requests.with(result);
   }

@@ -85,6 +85,9 @@ class Metrics {
   Counter& messages_stored;
   // reason: the protocol's reason code as a number.
   Labelled<Counter> send_refused;
+  // to: http (requests), clients (messages). What the server had no room for, Errc::overloaded;
+  // not what is over a rate limit, which is the caller's matter.
+  Labelled<Counter> overload_refusals;
 
   // result: first (carried out), replayed, running (409), other_request (422).
   Labelled<Counter> keyed_requests;

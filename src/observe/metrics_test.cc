@@ -67,6 +67,15 @@ TEST(Metrics, RequestsAreTimedByRouteWithinABound) {
   EXPECT_THAT(text, Not(HasSubstr("route=\"/r299\"")));
 }
 
+TEST(Metrics, WhatThereWasNoRoomForIsCountedFromTheStart) {
+  Metrics metrics;
+  const std::string text = metrics.render();
+  for (const char* to : {"http", "clients"}) {
+    EXPECT_THAT(text,
+                HasSubstr("\njindou_overload_refusals_total{to=\"" + std::string(to) + "\"} 0\n"));
+  }
+}
+
 TEST(Metrics, CollectorsAppendUntilTheyAreRemoved) {
   Metrics metrics;
   const auto id = metrics.add_collector([](std::string& out) {

@@ -99,6 +99,8 @@ class Http(LimitsCase):
         self.load(senderPerSecond=1, senderBurst=1)
         group, sender = fresh("g"), fresh("s")
         send = lambda: self.post("/message/send", item(group, from_uid=sender))
+        no_room = 'jindou_overload_refusals_total{to="http"}'
+        before = self.metric(no_room)
         answer = send()
         self.assertEqual(answer.status, 200, answer)
         self.assertRegex(answer.headers["ratelimit"], r'^"sender";r=[01];t=1$')
@@ -115,6 +117,7 @@ class Http(LimitsCase):
         body = self.assert_error(answer, 429)
         self.assertEqual(len(body["items"]), 9)
         self.assertGreaterEqual(int(answer.headers["retry-after"]), 8)
+        self.assertEqual(self.metric(no_room), before, "it is no overload")
         # Others are not concerned.
         self.assertEqual(self.post("/message/send", item(group, from_uid=fresh("s"))).status, 200)
 
