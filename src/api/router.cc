@@ -370,10 +370,17 @@ void Router::answered(const Request& request, const Response& response,
                       const http::ExchangeTimes& times) {
   // First: its times are counted back from now.
   if (request.trace) services_.deps.tracer->finish(request, response, times);
-  services_.deps.metrics.count_http_request(response.route, static_cast<int>(response.status));
-  if (response.overloaded) services_.deps.metrics.overload_refusals.with("http").Increment();
-  services_.route_stats.count(response.route, times.total);
-  services_.deps.metrics.time_http_request(response.route, seconds_of(times.total));
+  observe::Metrics& metrics = services_.deps.metrics;
+  metrics.count_http_request(response.route, static_cast<int>(response.status));
+  if (response.overloaded) metrics.overload_refusals.with("http").Increment();
+  if (request.streams) {
+    // How long it takes is for its caller to say.
+    services_.route_stats.count_untimed(response.route);
+    metrics.http_stream_seconds.Observe(seconds_of(times.total));
+  } else {
+    services_.route_stats.count(response.route, times.total);
+    metrics.time_http_request(response.route, seconds_of(times.total));
+  }
   tell_if_slow(request, response, times);
 }
 

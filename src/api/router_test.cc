@@ -31,6 +31,8 @@ Task<void> answer_two(Services&, Request& request, Response& response) {
   co_return;
 }
 
+bool streams_each_time(const Request&) { return true; }
+
 constexpr Route kRoutes[] = {
     {Verb::get, "/things", answer_all, Auth::open, ""},
     {Verb::get, "/things/{name}", answer_name, Auth::open, ""},
@@ -41,6 +43,12 @@ constexpr Route kRoutes[] = {
     {Verb::get, "/pairs/{a}/{b}/part", answer_two, Auth::open, ""},
     {Verb::get, "/there/{name}", answer_all, Auth::open, "", Ports::manager},
     {Verb::get, "/there/{name}/part", answer_all, Auth::open, "", Ports::manager},
+    {.method = Verb::get,
+     .path = "/lines",
+     .handler = answer_all,
+     .auth = Auth::open,
+     .summary = "",
+     .streams = streams_each_time},
 };
 
 class RouterTest : public RoutesTest {
@@ -62,6 +70,20 @@ TEST_F(RouterTest, WhatARouteAnswersIsCountedFromTheStart) {
     }
   }
   EXPECT_FALSE(has(text, "route=\"/there")) << "of the other port";
+}
+
+TEST_F(RouterTest, HowLongAStreamLastsIsNoTimeOfARequest) {
+  get("/lines");
+  get("/things");
+  const std::string text = metrics_.render();
+  for (const char* route : {"/lines", "/things"}) {
+    EXPECT_TRUE(has(text, "\njindou_http_requests_total{route=\"" + std::string(route) +
+                              "\",status=\"200\"} 1\n"))
+        << route;
+  }
+  EXPECT_FALSE(has(text, "jindou_http_request_seconds_count{route=\"/lines\""));
+  EXPECT_TRUE(has(text, "\njindou_http_request_seconds_count{route=\"/things\"} 1\n"));
+  EXPECT_TRUE(has(text, "\njindou_http_stream_seconds_count 1\n"));
 }
 
 TEST_F(RouterTest, ALastPartMayBeAny) {

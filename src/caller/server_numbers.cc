@@ -69,11 +69,12 @@ std::string percentiles(const Span& span, std::string_view histogram, std::strin
 // Routes that were called, the busiest first, with their rates.
 std::vector<std::pair<double, std::string>> busiest(const Span& span) {
   std::map<std::string, double> grown;
-  const std::string name = std::string(kRequestSeconds) + "_count";
-  for (const Sample& sample : span.now.series(name)) {
+  // Streams are called, too, and have no time.
+  constexpr std::string_view kRequests = "jindou_http_requests_total";
+  for (const Sample& sample : span.now.series(kRequests)) {
     grown[std::string(label_of(sample.labels, "route"))] += sample.value;
   }
-  for (const Sample& sample : span.before.series(name)) {
+  for (const Sample& sample : span.before.series(kRequests)) {
     grown[std::string(label_of(sample.labels, "route"))] -= sample.value;
   }
   std::vector<std::pair<double, std::string>> out;

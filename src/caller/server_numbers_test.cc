@@ -7,6 +7,7 @@
 namespace jindou::caller {
 namespace {
 
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 
 ServerNumbers numbers_of(std::string_view more) {
@@ -18,9 +19,10 @@ ServerNumbers numbers_of(std::string_view more) {
   return *numbers;
 }
 
-// A histogram of one route: below 1 ms, below 10 ms, all.
+// What one route was asked, and its histogram: below 1 ms, below 10 ms, all.
 std::string requests(std::string_view route, int first, int second, int all) {
-  std::string out;
+  std::string out = "jindou_http_requests_total{route=\"" + std::string(route) +
+                    "\",status=\"200\"} " + std::to_string(all) + '\n';
   const auto add = [&](std::string_view le, int count) {
     out += "jindou_http_request_seconds_bucket{route=\"" + std::string(route) + "\",le=\"" +
            std::string(le) + "\"} " + std::to_string(count) + '\n';
@@ -78,6 +80,12 @@ TEST(ServerNumbers, TheScreenShowsRatesAndTheBusiestRoutes) {
   EXPECT_THAT(screen, HasSubstr("messages  2,500/s stored, 0/s to sessions"));
   EXPECT_THAT(screen, HasSubstr("sessions  1,200: ws 1,200; "));
   EXPECT_LT(screen.find("\n/b "), screen.find("\n/a "));
+  // Streams have no time of requests.
+  const ServerNumbers streaming =
+      numbers_of(fixed + requests("/a", 10, 10, 10) +
+                 "jindou_http_requests_total{route=\"/lines\",status=\"200\"} 50\n");
+  EXPECT_THAT(screen_text({before, streaming, 2}, "http://x", 1),
+              ContainsRegex("\n/lines +25.0 +- +-\n"));
   EXPECT_EQ(screen_text(span, "http://x", 1).find("\n/a "), std::string::npos);
   EXPECT_THAT(line_text(span), HasSubstr("ready; 2,500/s stored"));
   EXPECT_EQ(line_text(span).find('\n'), std::string::npos);

@@ -36,6 +36,9 @@ Histogram::BucketBoundaries second_buckets() {
   return {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10};
 }
 
+// A short upload of lines; and somebody who listens to a job for an hour.
+Histogram::BucketBoundaries stream_buckets() { return {0.01, 0.1, 1, 10, 60, 600, 3600}; }
+
 // Powers of two up to the default of storage.commitItemsMax.
 Histogram::BucketBoundaries size_buckets() {
   return {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192};
@@ -71,6 +74,10 @@ Metrics::Metrics()
       template_uses(family(prometheus::BuildCounter(), registry_, "jindou_template_uses_total",
                            "Versions of templates that were looked up for messages."),
                     "result"),
+      http_stream_seconds(
+          histogram(registry_, "jindou_http_stream_seconds",
+                    "How long HTTP requests last that stream, which is for their callers to say.",
+                    stream_buckets())),
       commits(counter(registry_, "jindou_commit_total", "Write batches made durable.")),
       commit_failures(counter(registry_, "jindou_commit_failures_total",
                               "Write batches the store refused or whose outcome is unknown.")),
@@ -114,7 +121,7 @@ Metrics::Metrics()
       http_requests_(family(prometheus::BuildCounter(), registry_, "jindou_http_requests_total",
                             "Answered HTTP requests, by route and status.")),
       http_seconds_(family(prometheus::BuildHistogram(), registry_, "jindou_http_request_seconds",
-                           "Time to answer an HTTP request, by route.")) {
+                           "Time to answer an HTTP request that does not stream, by route.")) {
   // A counter that is not there before it counts has nothing to rise from.
   for (const char* outcome : {"accepted", "duplicate", "refused", "unknown"}) {
     (void)batch_items.with(outcome);

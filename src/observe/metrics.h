@@ -72,8 +72,8 @@ class Metrics {
   void count_http_request(std::string_view route, int status);
   // Shows that pair with 0 before the first one, so that an alert sees it rise.
   void show_http_requests(std::string_view route, int status) { (void)http_counter(route, status); }
-  // How long it took, from the first byte of the request's header to the last byte of the answer
-  // handed over, by the same patterns; beyond 256 of them under "other".
+  // How long one took that does not stream, from the first byte of the request's header to the last
+  // byte of the answer handed over, by the same patterns; beyond 256 of them under "other".
   void time_http_request(std::string_view route, double seconds);
   // Shows a route with 0.
   void show_http_seconds(std::string_view route) { (void)http_histogram(route); }
@@ -95,6 +95,9 @@ class Metrics {
   Labelled<Counter> kept_batches;
   Gauge& templates;                 // stored
   Labelled<Counter> template_uses;  // result: found, missing; by messages that name one
+  // Of requests over HTTP that stream: as long as their callers make them, so they are no measure
+  // of the server and in no other time.
+  Histogram& http_stream_seconds;
 
   Counter& commits;
   Counter& commit_failures;

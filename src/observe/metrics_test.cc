@@ -67,6 +67,15 @@ TEST(Metrics, RequestsAreTimedByRouteWithinABound) {
   EXPECT_THAT(text, Not(HasSubstr("route=\"/r299\"")));
 }
 
+TEST(Metrics, StreamsAreTimedApartByMinutes) {
+  Metrics metrics;
+  EXPECT_THAT(metrics.render(), HasSubstr("\njindou_http_stream_seconds_count 0\n"));
+  metrics.http_stream_seconds.Observe(90);
+  const std::string text = metrics.render();
+  EXPECT_THAT(text, HasSubstr("jindou_http_stream_seconds_bucket{le=\"60\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("jindou_http_stream_seconds_bucket{le=\"600\"} 1\n"));
+}
+
 TEST(Metrics, WhatThereWasNoRoomForIsCountedFromTheStart) {
   Metrics metrics;
   const std::string text = metrics.render();

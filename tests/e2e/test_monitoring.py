@@ -362,6 +362,10 @@ class SlowRequests(ServerCase):
         return [int(re.search(name % of, text, re.MULTILINE).group(1))
                 for of in (("bucket", ',le="0.25"'), ("count", ""))]
 
+    def streams(self):
+        text = self.server.get("/metrics").body.decode()
+        return int(re.search(r"^jindou_http_stream_seconds_count (\d+)$", text, re.MULTILINE)[1])
+
     def test_a_slow_request_has_a_line_that_says_where_its_time_went(self):
         quick, all_of_them = self.counts()
         body = json.dumps([item(fresh("g"), "payload-of-nobody")])
@@ -384,6 +388,7 @@ class SlowRequests(ServerCase):
 
     def test_a_quick_one_and_a_stream_have_none(self):
         self.assertEqual(self.server.get("/health").status, 200)
+        timed, streams = self.counts(), self.streams()
         line = json.dumps(item(fresh("g"), "x")) + "\n"
         with RawHttp(self.server) as caller:
             caller.send("POST /message/sendbatch HTTP/1.1\r\nHost: x\r\nContent-Type: "
@@ -392,6 +397,9 @@ class SlowRequests(ServerCase):
             time.sleep(0.4)
             caller.send(line)
             self.assertEqual(caller.read_response().status, 200)
+        # How long it lasted is no time of a request.
+        wait_until(lambda: self.streams() == streams + 1, what="the stream to be counted")
+        self.assertEqual(self.counts(), timed)
         self.server.process.send_signal(signal.SIGHUP)
         self.server.wait_for_log("reload: ")  # what would stand before it is there
         told = [line for line in self.server.log_tail(1000).splitlines() if "slow: " in line]
