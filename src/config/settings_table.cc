@@ -474,7 +474,7 @@ constexpr std::array kTable{
             JD_MEMBER(webhook.msg_notify_event_retry_max_count), 0, 1'000'000, "", kDocumented,
             kLive,
             "Tries of a request that is refused, the first one included, before its content is "
-            "dropped and counted. 0 counts as 1."},
+            "given up. 0 counts as 1."},
     Setting{"webhook.focusEvents", list, JD_MEMBER(webhook.focus_events), 0, 0, "", kDocumented,
             kLive, "Events that are sent: msg.notify, msg.offline, user.onlinestatus. None: all."},
     Setting{"webhook.secret", secret, JD_MEMBER(webhook.secret), 0, 0, "", kOurs, kLive,
@@ -491,10 +491,11 @@ constexpr std::array kTable{
     Setting{"webhook.retryBackoffMax", duration, JD_MEMBER(webhook.retry_backoff_max), 10, kDay, "",
             kOurs, kLive, "Longest wait between two tries."},
     Setting{"webhook.maxAge", duration, JD_MEMBER(webhook.max_age), kSecond, 3650 * kDay, "", kOurs,
-            kLive, "What could not be told for this long is dropped and counted."},
+            kLive, "What could not be told for this long is given up (webhook.deadLettersMax)."},
     Setting{"webhook.backlogMax", count, JD_MEMBER(webhook.backlog_max), 1, 1'000'000'000, "",
             kOurs, kLive,
-            "Messages waiting to be told; beyond it the oldest are dropped and counted."},
+            "Messages waiting to be told; beyond it the oldest are given up "
+            "(webhook.deadLettersMax)."},
     Setting{"webhook.offlineMasterOnly", flag, JD_MEMBER(webhook.offline_master_only), 0, 0, "",
             kOurs, kLive,
             "true: msg.offline names receivers without a master device; false: those without any "
@@ -505,10 +506,12 @@ constexpr std::array kTable{
             kOurs, kRestart,
             "Memory for what was told of which message lately, for GET /message/trace: 24 bytes "
             "for each message told. 0: none is remembered."},
-    Setting{"webhook.deadLettersMax", count, JD_MEMBER(webhook.dead_letters_max), 0, 1'000'000, "",
-            kOurs, kRestart,
-            "Dead letters of msg.notify that one of the storage.partitions keeps, for "
-            "POST /webhook/redrive: the oldest go and are counted. 0: none are kept."},
+    Setting{
+        "webhook.deadLettersMax", count, JD_MEMBER(webhook.dead_letters_max), 0, 1'000'000, "",
+        kOurs, kRestart,
+        "What was given up of msg.notify, msg.recall and msg.edit: dead letters that one of the "
+        "storage.partitions keeps, for POST /webhook/redrive; the oldest go and are counted. "
+        "0: none are kept. Of other events it is counted only."},
     Setting{"webhook.deadLetterBytesMax", bytes, JD_MEMBER(webhook.dead_letter_bytes_max),
             64 * kKiB, kGiB, "", kOurs, kRestart,
             "What they may have there, as they are stored: some 100 bytes each, without payloads."},
