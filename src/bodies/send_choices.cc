@@ -136,7 +136,7 @@ constexpr std::array kChoices = {
                .type = ChoiceType::ratio,
                .shown_type = "a ratio above 0 and up to 1, such as 0.05",
                .meaning = "the job fails when more of its items than this are refused, once 100 "
-                          "were tried",
+                          "were tried; a retry, once it has tried again what had failed",
                .job = kJobs},
     SendChoice{.name = "from_uid",
                .type = ChoiceType::text,

@@ -31,15 +31,17 @@ std::optional<std::uint64_t> first_refused(const Turn& turn) {
   return first;
 }
 
-// Of all that were sent, with those of this turn. What was sent in an earlier pass, too, counts
-// twice, which makes no difference that matters.
+// Of all that were tried, each as it is by now. While a pass is still at items that an earlier one
+// has tried, the counts have what it has not come to yet as it was then: nothing is judged before
+// it is behind them.
 bool refuses_too_many(const Turn& turn, const Job& job) {
-  if (job.options.refused_ppm_max == 0) return false;
-  std::uint64_t refused = job.counts.refused;
+  if (job.options.refused_ppm_max == 0 || turn.to < job.reached) return false;
+  std::uint64_t refused = job.counts.refused - turn.refused_before;
   for (const auto& entry : turn.results) {
     if (entry.second.state == JobResult::State::refused) ++refused;
   }
-  const std::uint64_t sent = job.counts.decided() - job.counts.unreadable + turn.results.size();
+  const std::uint64_t sent =
+      job.counts.decided() - job.counts.unreadable - turn.decided_before + turn.results.size();
   return sent >= kRatioItemsMin && static_cast<double>(refused) * kMillion >
                                        static_cast<double>(sent) * job.options.refused_ppm_max;
 }
@@ -134,10 +136,13 @@ Turn plan_turn(const Job& job, const partition::JobChunk& chunk, const TurnLimit
       turn.stopped_at = index++;
       break;
     }
-    if (!chunk.results[place].is_to_try()) continue;
+    const JobResult& before = chunk.results[place];
+    if (!before.is_to_try()) continue;
     const std::size_t bytes = weight_of(item.message);
     if (!turn.open.empty() && turn.bytes + bytes > limits.bytes_max) break;
     turn.bytes += bytes;
+    if (before.state != JobResult::State::pending) ++turn.decided_before;
+    if (before.state == JobResult::State::refused) ++turn.refused_before;
     Turn::Open open;
     open.index = index;
     open.own_number = !item.message.idempotent;

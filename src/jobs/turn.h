@@ -46,6 +46,10 @@ struct Turn {
   // An item that is no message and that the job stops at.
   std::optional<std::uint64_t> stopped_at;
   std::size_t bytes = 0;  // of what is open
+  // Of the items that it was planned with: those that an earlier pass has tried, and those of them
+  // that were refused. The counts of the job have them until the turn is recorded.
+  std::uint64_t decided_before = 0;
+  std::uint64_t refused_before = 0;
 
   bool is_at(const Job& job) const { return job.pass == pass && job.cursor == from; }
 };

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -242,6 +243,49 @@ TEST_F(TurnTest, FailsWhenTooManyAreRefused) {
   Turn few = plan();
   take_results(few, std::vector<SendResult>(50, refused(Errc::denied)));
   EXPECT_FALSE(record_of(few, job_)->stop.has_value()) << "50 say nothing yet";
+}
+
+// Items that an earlier pass has tried count once, as this pass finds them.
+TEST_F(TurnTest, ARetryIsJudgedByWhatItFindsItself) {
+  job_.options.refused_ppm_max = 50'000;
+  for (int i = 0; i < 300; ++i) add(State::refused);
+  add_many(100);
+  job_.counts.refused = 300;
+  job_.reached = 300;
+  job_.pass = 2;
+  const auto stop_after = [this](std::size_t items, std::size_t refusals) {
+    Turn turn = plan(items);
+    std::vector<SendResult> results(items, accepted(1));
+    for (std::size_t i = 0; i < refusals; ++i) results[i] = refused(Errc::denied);
+    take_results(turn, results);
+    return record_of(turn, job_)->stop;
+  };
+  EXPECT_FALSE(stop_after(300, 15).has_value()) << "all of them were tried again";
+  EXPECT_EQ(stop_after(300, 16), JobAction::fail);
+  EXPECT_FALSE(stop_after(400, 20).has_value()) << "with some that were never tried";
+  EXPECT_EQ(stop_after(400, 21), JobAction::fail);
+}
+
+// However small its turns are.
+TEST_F(TurnTest, ARetryIsNotJudgedBeforeItIsBehindWhatWasTried) {
+  job_.options.refused_ppm_max = 50'000;
+  for (int i = 0; i < 200; ++i) add(State::refused);
+  add_many(10);
+  job_.counts.refused = 200;
+  job_.reached = 200;
+  job_.pass = 2;
+  while (job_.cursor < 210) {
+    Turn turn = plan(1);
+    ASSERT_EQ(turn.open.size(), 1U);
+    take_results(turn, {accepted(1)});
+    const auto record = record_of(turn, job_);
+    ASSERT_TRUE(record);
+    EXPECT_FALSE(record->stop.has_value()) << job_.cursor;
+    if (job_.cursor < 200) --job_.counts.refused;
+    ++job_.counts.accepted;
+    job_.cursor = record->to;
+    job_.reached = std::max(job_.reached, job_.cursor);
+  }
 }
 
 }  // namespace

@@ -339,6 +339,30 @@ class Running(JobCase):
         self.assertIn("max_refused", at["reason"])
         self.assertGreater(at["pending"], 0)
 
+    def test_a_retry_goes_on_when_no_more_is_refused(self):
+        group, sender = fresh("g"), fresh("u")
+        listed = {"channel_id": group, "channel_type": GROUP, "uids": [sender]}
+        self.server.must_post("/channel/blacklist_add", listed)
+        # With a rate the retry goes on by a few items at a time.
+        for count, query in ((1000, ""), (300, "&rate=100")):
+            with self.subTest(query=query):
+                items = [item(group, "n%d" % i, from_uid=sender) for i in range(count)]
+                job = self.jobs.make(items, "&max_refused=0.05" + query)
+                at = self.jobs.wait(job)
+                self.assertEqual((at["state"], at["accepted"]), ("failed", 0))
+                self.assertIn("max_refused", at["reason"])
+                # Not mended: it is judged by what is refused again.
+                self.jobs.act(job, "retry")
+                at = self.jobs.wait(job)
+                self.assertEqual((at["state"], at["accepted"], at["pass"]), ("failed", 0, 2))
+                self.server.must_post("/channel/blacklist_remove", listed)
+                self.jobs.act(job, "retry")
+                at = self.jobs.wait(job)
+                self.assertEqual((at["state"], at["accepted"], at["refused"], at["pass"]),
+                                 ("done", count, 0, 3), at)
+                self.server.must_post("/channel/blacklist_add", listed)
+        self.assertEqual(self.server.max_seq(group), 1300)
+
     def test_bad_requests(self):
         body = [item(fresh("g"), "a")]
         for query in ("async=maybe", "async=1&rate=-1", "async=1&rate=1000001", "rate=5",
