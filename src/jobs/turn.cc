@@ -56,6 +56,10 @@ std::uint64_t tried_to(const Turn& turn) {
   return to;
 }
 
+// Whether the job is to wait behind its canary: nothing behind that was ever tried, in whatever
+// pass. One that has failed at the last item of it waits there, too, when it is tried again.
+bool has_canary_before_it(const Job& job) { return job.reached <= job.options.canary_items; }
+
 // Whether the job goes on behind the turn.
 void decide_stop(const Turn& turn, const Job& job, partition::AdvanceJob& record) {
   if (job.options.stops_on_refusal) {
@@ -72,7 +76,7 @@ void decide_stop(const Turn& turn, const Job& job, partition::AdvanceJob& record
     return;
   }
   const std::uint64_t canary = job.options.canary_items;
-  if (turn.pass == 1 && canary > 0 && turn.to == canary && turn.to < job.counts.items) {
+  if (has_canary_before_it(job) && turn.to == canary && turn.to < job.counts.items) {
     record.stop = JobAction::pause;
     record.reason = "the first " + std::to_string(canary) +
                     " items were sent (canary); the others are sent when the job is resumed";
@@ -123,16 +127,17 @@ Turn plan_turn(const Job& job, const partition::JobChunk& chunk, const TurnLimit
   Turn turn;
   turn.pass = job.pass;
   turn.from = job.cursor;
-  const bool first_pass = job.pass == 1;
   const std::uint64_t end = chunk.first + chunk.items.size();
   std::uint64_t index = job.cursor;
   for (; index < end && turn.open.size() < limits.items_max; ++index) {
     // Here the job waits to be resumed, or was.
-    if (first_pass && index == job.options.canary_items && index > turn.from) break;
+    const bool is_canary_over = index == job.options.canary_items && has_canary_before_it(job);
+    if (is_canary_over && index > turn.from) break;
     const std::size_t place = index - chunk.first;
     const JobItem& item = chunk.items[place];
     if (item.refusal) {
-      if (!job.options.stops_on_refusal || !first_pass) continue;
+      // A pass that comes to it again goes on behind it.
+      if (!job.options.stops_on_refusal || index < job.reached) continue;
       turn.stopped_at = index++;
       break;
     }

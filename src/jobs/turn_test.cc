@@ -207,8 +207,26 @@ TEST_F(TurnTest, StopsAtALineThatIsNoMessage) {
   EXPECT_EQ(*record_of(turn, job_)->stop, JobAction::fail);
   // A later pass goes on behind it.
   job_.pass = 2;
+  job_.reached = 1;
   turn = plan();
   EXPECT_EQ(open_of(turn), std::vector<std::uint64_t>{1});
+}
+
+// A pass after a failure comes to most of the lines for the first time.
+TEST_F(TurnTest, ARetryStopsAtTheNextLineThatIsNoMessage) {
+  job_.options.stops_on_refusal = true;
+  add_unreadable();
+  add_unreadable();
+  add();
+  job_.pass = 2;
+  job_.reached = 1;
+  const Turn turn = plan();
+  EXPECT_EQ(turn.to, 2U);
+  EXPECT_TRUE(turn.open.empty());
+  const auto record = record_of(turn, job_);
+  ASSERT_TRUE(record && record->stop);
+  EXPECT_EQ(*record->stop, JobAction::fail);
+  EXPECT_TRUE(record->reason.starts_with("item 1 was refused"));
 }
 
 TEST_F(TurnTest, PausesBehindTheCanary) {
@@ -225,6 +243,27 @@ TEST_F(TurnTest, PausesBehindTheCanary) {
   EXPECT_EQ(turn.to, 10U);
   take_results(turn, std::vector<SendResult>(7, accepted(9)));
   EXPECT_FALSE(record_of(turn, job_)->stop.has_value());
+}
+
+// Of a job that has failed before its canary, or at its last item, no canary was looked at yet.
+TEST_F(TurnTest, ARetryPausesBehindACanaryThatWasNotSentYet) {
+  job_.options.canary_items = 3;
+  add(State::accepted);
+  add(State::refused);
+  add_many(8);
+  job_.pass = 2;
+  for (const std::uint64_t reached : {2U, 3U}) {
+    job_.reached = reached;
+    Turn turn = plan();
+    ASSERT_EQ(turn.to, 3U);
+    take_results(turn, {accepted(2), accepted(3)});
+    const auto record = record_of(turn, job_);
+    ASSERT_TRUE(record && record->stop);
+    EXPECT_EQ(*record->stop, JobAction::pause);
+  }
+  // When it was resumed behind it, it does not wait there again.
+  job_.reached = 4;
+  EXPECT_EQ(plan().to, 10U);
 }
 
 TEST_F(TurnTest, FailsWhenTooManyAreRefused) {

@@ -287,6 +287,25 @@ class Running(JobCase):
         self.jobs.act(job, "resume")
         self.assertEqual(self.jobs.wait(job)["accepted"], 100)
 
+    def test_a_retry_pauses_behind_the_canary(self):
+        good, banned = fresh("g"), fresh("g")
+        settings = {"channel_id": banned, "channel_type": GROUP}
+        for failed_at in (3, 6):  # in the middle of the canary, and at its last item
+            with self.subTest(failed_at=failed_at):
+                self.server.must_post("/channel/info", dict(settings, ban=1))
+                items = [item(banned if i == failed_at else good, "n") for i in range(20)]
+                job = self.jobs.make(items, "&canary=7&on_error=stop")
+                at = self.jobs.wait(job)
+                self.assertEqual((at["state"], at["accepted"]), ("failed", failed_at))
+                self.server.must_post("/channel/info", dict(settings, ban=0))
+                self.jobs.act(job, "retry")
+                at = self.jobs.wait(job, ENDED + ("paused",))
+                self.assertEqual((at["state"], at["accepted"]), ("paused", 7), at)
+                self.assertIn("canary", at["reason"])
+                self.jobs.act(job, "resume")
+                at = self.jobs.wait(job)
+                self.assertEqual((at["state"], at["accepted"], at["pass"]), ("done", 20, 2))
+
     def test_the_rate_is_changed_while_it_runs(self):
         group = fresh("g")
         job = self.jobs.make(spread([group], 3000), "&rate=2")
