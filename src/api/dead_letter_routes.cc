@@ -197,7 +197,7 @@ Task<void> post_redrive(Services& services, Request& request, Response& response
     co_await redrive_batch_webhook_letters(services, request, response, *job);
     co_return;
   }
-  co_await act_on_job(services, request, response, JobAction::retry, kBatchPath);
+  co_await act_on_job(services, request, response, JobAction::retry, kBatchPath, true);
 }
 
 Task<void> get_webhook_letters(Services& services, Request& request, Response& response) {

@@ -64,6 +64,39 @@ TEST_F(DeadLetters, WhatWasRefusedIsListedAndRedriven) {
             "nothing of the batch has failed");
 }
 
+TEST_F(DeadLetters, WhatWasNeverTriedIsNotRedriven) {
+  ban("bad", true);
+  const std::string id =
+      id_of(post(std::string(kAsync) + "&on_error=stop",
+                 "[" + item("n0", "g1") + "," + item("n1", "bad") + "," + item("n2", "g2") + "]"));
+  EXPECT_EQ(number_of(wait_for(id, "failed"), "pending"), 1U);
+  EXPECT_EQ(post("/jobs/" + id + "/retry?only=all", "").status, 400U);
+  const std::string retry = "/jobs/" + id + "/retry?only=failed";
+  const std::string redrive = "/batches/" + id + "/redrive";
+  std::uint64_t pass = 1;
+  for (const std::string& path : {retry, redrive}) {
+    ban("bad", path == retry);
+    EXPECT_EQ(post(path, "").status, 200U);
+    const std::string over = wait_for(id, "failed");
+    EXPECT_EQ(number_of(over, "pass"), ++pass) << over;
+    EXPECT_EQ(number_of(over, "pending"), 1U) << over;
+    EXPECT_EQ(number_of(over, "refused"), path == retry ? 1U : 0U) << over;
+    EXPECT_EQ(text_of(over, "reason"),
+              path == retry
+                  ? "item 1 was refused, and on_error is stop: what follows it was not sent"
+                  : "what had failed was tried again, and nothing else: a retry sends "
+                    "what was never tried");
+  }
+  EXPECT_TRUE(has(max_seq("g2"), ":0")) << max_seq("g2");
+  const std::string why =
+      " was refused or is unknown; what was never tried is sent by POST /jobs/" + id + "/retry";
+  EXPECT_EQ(problem(post(redrive, ""), 409), "nothing of the batch" + why);
+  EXPECT_EQ(problem(post(retry, ""), 409), "nothing of the job" + why);
+  EXPECT_EQ(post("/jobs/" + id + "/retry", "").status, 200U);
+  EXPECT_EQ(number_of(wait_for(id, "done"), "accepted"), 3U);
+  EXPECT_EQ(problem(post(redrive, ""), 409), "nothing of the batch has failed");
+}
+
 TEST_F(DeadLetters, PagesFollowOneAnother) {
   ban("bad", true);
   // More than an array may have, and than a row of the store.

@@ -90,7 +90,8 @@ void write_job(codec::JsonWriter& json, const Job& job, std::optional<std::uint6
     // Between two turns of a slow job nothing seems to move.
     const std::uint64_t speed = recent.value_or(0) > 0 ? *recent : average;
     if (job.state == JobState::running && speed > 0) {
-      const std::uint64_t left = counts.items - std::min(counts.items, job.cursor);
+      const std::uint64_t end = job.only_failed ? job.reached : counts.items;
+      const std::uint64_t left = end - std::min(end, job.cursor);
       json.number("expected_end", job.changed_ms / 1000 + static_cast<std::int64_t>(left / speed));
     }
   }

@@ -243,6 +243,17 @@ std::string refusal_of(const Job& job, JobAction action) {
   }
 }
 
+// The same of a retry that leaves what was never tried.
+std::string refusal_of_only_failed(const Job& job, JobAction action) {
+  const bool could_go_on = job.sealed && job.options.kind != JobKind::batch &&
+                           next_job_state(job.state, action) &&
+                           job.counts.decided() < job.counts.items;
+  if (!could_go_on) return refusal_of(job, action);
+  return "nothing of the job was refused or is unknown; what was never tried is sent by POST "
+         "/jobs/" +
+         job.id + "/retry";
+}
+
 // The same of a batch, for who has named one.
 std::string of_a_batch(std::string text) {
   constexpr std::string_view kJob = "the job";
@@ -310,8 +321,15 @@ Task<void> post_resume(Services& services, Request& request, Response& response)
 Task<void> post_cancel(Services& services, Request& request, Response& response) {
   return act_on_job(services, request, response, JobAction::cancel, kJobPath);
 }
+
 Task<void> post_job_retry(Services& services, Request& request, Response& response) {
-  return act_on_job(services, request, response, JobAction::retry, kJobPath);
+  const std::string only = request.query_value("only");
+  if (!only.empty() && only != "failed") {
+    answer_invalid(response,
+                   "only must be failed (what was never tried is left then), or left out");
+    co_return;
+  }
+  co_await act_on_job(services, request, response, JobAction::retry, kJobPath, !only.empty());
 }
 
 Task<void> delete_job(Services& services, Request& request, Response& response) {
@@ -339,7 +357,7 @@ bool always(const Request&) { return true; }
 }  // namespace
 
 Task<void> act_on_job(Services& services, Request& request, Response& response, JobAction action,
-                      std::string_view before) {
+                      std::string_view before, bool only_failed) {
   const std::string id(path_parameter(request, before));
   if (!is_job_id(id)) {
     answer_no_such_job(response, before);
@@ -350,10 +368,13 @@ Task<void> act_on_job(Services& services, Request& request, Response& response, 
   partition::ChangeJob wanted;
   wanted.job = id;
   wanted.action = action;
+  wanted.only_failed = only_failed;
   wanted.now_ms = services.deps.clock.wall_ms();
   partition::Change command = std::move(wanted);
   auto done = co_await change(services, request, std::move(command));
-  co_await answer_change(services, request, response, std::move(done), refusal_of, action, before);
+  std::string (*refusal)(const Job&, JobAction) = refusal_of;
+  if (only_failed) refusal = refusal_of_only_failed;
+  co_await answer_change(services, request, response, std::move(done), refusal, action, before);
 }
 
 std::span<const Route> job_routes() {
@@ -378,7 +399,7 @@ std::span<const Route> job_routes() {
       {Verb::post, "/jobs/{id}/resume", post_resume, Auth::send, "Goes on with a paused job",
        Ports::both},
       {Verb::post, "/jobs/{id}/retry", post_job_retry, Auth::send,
-       "Sends again what failed in a job", Ports::both},
+       "Sends again what failed in a job, and what it has not tried", Ports::both},
       {Verb::post, "/jobs/{id}/rate", post_rate, Auth::send, "Changes how fast a job sends",
        Ports::both},
       {Verb::post, "/jobs/{id}/cancel", post_cancel, Auth::send, "Ends a job", Ports::both},

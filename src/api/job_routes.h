@@ -13,8 +13,8 @@ namespace jindou::api {
 std::span<const Route> job_routes();
 
 // Does that with the job that the path names behind `before`, if the caller may, and answers with
-// the job, or why it cannot be done.
+// the job, or why it cannot be done. `only_failed`: as partition::ChangeJob has it.
 Task<void> act_on_job(Services& services, Request& request, Response& response, JobAction action,
-                      std::string_view before);
+                      std::string_view before, bool only_failed = false);
 
 }  // namespace jindou::api

@@ -64,7 +64,8 @@ int show(const JobsOptions& options, const Asker& asker) {
 
 int act(const JobsOptions& options, const Asker& asker) {
   int code = kAllSent;
-  const std::string path = path_of(options) + '/' + command_name(options.command);
+  std::string path = path_of(options) + '/' + command_name(options.command);
+  if (options.only_failed) path += "?only=failed";
   const auto body = asker.post(path, "", code);
   if (!body) return code;
   if (options.json) return asker.print(*body + '\n');

@@ -78,7 +78,10 @@ void add_options(CLI::App& app, JobsOptions& options) {
   add_command(app, options, Command::pause, "Sends no more of a job until it is resumed");
   add_command(app, options, Command::resume, "Goes on with a job that is paused");
   add_command(app, options, Command::cancel, "Ends a job; what it has sent stays sent");
-  add_command(app, options, Command::retry, "Sends again what failed in a job that has ended");
+  CLI::App* const retry =
+      add_command(app, options, Command::retry,
+                  "Sends again what failed in a job that has ended, and what it had not tried");
+  retry->add_flag("--only-failed", options.only_failed, "leave what it had not tried");
   CLI::App* const results = add_command(app, options, Command::results,
                                         "What became of the items, a line of JSON for each");
   results->add_option("--status", options.status, "only items of which this has become")

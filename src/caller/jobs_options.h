@@ -17,12 +17,13 @@ struct JobsOptions : ServerOptions {
 
   Command command = Command::list;
   std::string job;
-  std::string state;       // list: only those in it
-  std::string before;      // list: only older ones
-  unsigned limit = 20;     // list
-  std::string status;      // results: only these
-  std::uint64_t from = 0;  // results
-  bool json = false;       // what the server says, as it is
+  std::string state;         // list: only those in it
+  std::string before;        // list: only older ones
+  unsigned limit = 20;       // list
+  std::string status;        // results: only these
+  std::uint64_t from = 0;    // results
+  bool only_failed = false;  // retry: what was never tried is left
+  bool json = false;         // what the server says, as it is
   std::string progress = "auto";
 };
 

@@ -53,6 +53,9 @@ TEST(JobsOptions, EachCommandHasItsFlags) {
   EXPECT_EQ(parse({"results", kJob, "--status", "refused", "--from", "7"}, options), "");
   EXPECT_EQ(options.status, "refused");
   EXPECT_EQ(options.from, 7U);
+  options = {};
+  EXPECT_EQ(parse({"retry", kJob, "--only-failed"}, options), "");
+  EXPECT_TRUE(options.only_failed);
 }
 
 TEST(JobsOptions, OnlyWatchingIsPatient) {

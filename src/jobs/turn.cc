@@ -127,7 +127,8 @@ Turn plan_turn(const Job& job, const partition::JobChunk& chunk, const TurnLimit
   Turn turn;
   turn.pass = job.pass;
   turn.from = job.cursor;
-  const std::uint64_t end = chunk.first + chunk.items.size();
+  std::uint64_t end = chunk.first + chunk.items.size();
+  if (job.only_failed) end = std::min(end, job.reached);
   std::uint64_t index = job.cursor;
   for (; index < end && turn.open.size() < limits.items_max; ++index) {
     // Here the job waits to be resumed, or was.

@@ -266,6 +266,19 @@ TEST_F(TurnTest, ARetryPausesBehindACanaryThatWasNotSentYet) {
   EXPECT_EQ(plan().to, 10U);
 }
 
+TEST_F(TurnTest, APassOverWhatHasFailedTakesNothingThatWasNeverTried) {
+  add(State::refused);
+  add(State::accepted);
+  add(State::unknown);
+  add_many(5);
+  job_.pass = 2;
+  job_.reached = 3;
+  job_.only_failed = true;
+  const Turn turn = plan();
+  EXPECT_EQ(turn.to, 3U);
+  EXPECT_EQ(open_of(turn), (std::vector<std::uint64_t>{0, 2}));
+}
+
 TEST_F(TurnTest, FailsWhenTooManyAreRefused) {
   job_.options.refused_ppm_max = 100'000;  // a tenth
   add_many(100);

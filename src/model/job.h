@@ -62,7 +62,7 @@ enum class JobAction : std::uint8_t {
   resume,  // it becomes ready
   cancel,
   fail,    // it cannot go on
-  retry,   // another pass over the items that failed
+  retry,   // another pass over the items that failed and, unless these alone are meant, the rest
   finish,  // the last item was tried
 };
 inline constexpr JobAction kLastJobAction = JobAction::finish;
@@ -190,6 +190,9 @@ struct Job {
   std::uint64_t chunk = 0;    // first item of the chunk that the cursor is in
   std::uint64_t reached = 0;  // furthest cursor of all passes: before it every item was tried
   std::uint32_t pass = 1;     // another one with each retry
+  // The pass is over what was refused or is unknown: it ends at `reached`, and what was never tried
+  // stays so. Not of a job that has ended.
+  bool only_failed = false;
   // Wall clock, milliseconds; 0: not yet.
   std::int64_t created_ms = 0;
   std::int64_t changed_ms = 0;  // last; never goes back

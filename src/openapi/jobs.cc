@@ -240,12 +240,25 @@ std::vector<Operation> webhook_letter_operations() {
   };
 }
 
+Operation retry_job() {
+  Operation again = action(
+      "/jobs/{id}/retry",
+      "Of a job that is done or failed: another pass over the items that were refused or are "
+      "unknown, but for those that are no messages, and over those that were not tried.");
+  again.query.push_back({"only",
+                         word({"failed"}, ""),
+                         "failed: what was not tried is left. If there is any, the job is failed "
+                         "again when the others were tried.",
+                         {}});
+  return again;
+}
+
 Operation redrive() {
   Operation again = action(
       "/batches/{id}/redrive",
-      "Another pass over the dead letters of a batch that is done or has failed, and over "
-      "what was not tried: what /jobs/{id}/retry does. With source=webhook: what the webhook has "
-      "given up of the batch is told again.");
+      "Another pass over the dead letters of a batch that is done or has failed: what "
+      "/jobs/{id}/retry does with only=failed. With source=webhook: what the webhook has given up "
+      "of the batch is told again.");
   again.query.push_back(letter_source());
   again.others.push_back(
       {202, "With source=webhook: so many are told again.",
@@ -388,10 +401,7 @@ std::vector<Operation> job_operations() {
              "is paused."),
       action("/jobs/{id}/resume", "Nothing happens to a job that is not paused."),
       change_rate(),
-      action("/jobs/{id}/retry",
-             "Of a job that is done or failed: another pass over the items that were refused "
-             "or are unknown, but for those that are no messages, and over those that were not "
-             "tried."),
+      retry_job(),
       action("/jobs/{id}/cancel",
              "What was sent stays sent; nothing else is. Nothing happens to a job that is "
              "cancelled."),

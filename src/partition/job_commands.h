@@ -91,11 +91,12 @@ struct AdvanceJob {
 // Errors of it: conflict when pass or cursor are others, somebody else runs the job, or the job is
 // not sealed, and without items when it goes on or somebody else has run it; invalid when `to` is
 // neither in the chunk of `from`, nor its end, nor, without results, the beginning of a later one
-// that no pass has yet to reach, or when results are missing.
+// that no pass has yet to reach, when results are missing, or in a pass over what has failed when
+// there are items among them that no pass has reached.
 
 // Whatever else may be done with it. Errors: conflict when it cannot be done in the job's state
-// (next_job_state), with a retry also when nothing of it has failed, its upload was never complete,
-// or it is of the kind `batch`; with a start also when the runner is another one than was thought.
+// (next_job_state), with a retry also when it has nothing to try, its upload was never complete, or
+// it is of the kind `batch`; with a start also when the runner is another one than was thought.
 struct ChangeJob {
   std::string job;
   JobAction action = JobAction::pause;  // start, pause, resume, cancel, fail or retry
@@ -105,6 +106,9 @@ struct ChangeJob {
   // of it; also of a job that is running, of which it changes nothing else. 0: it is not said.
   std::uint64_t runner = 0;
   std::uint64_t runner_before = 0;  // Job::runner, as far as he knows
+  // With retry: only what was refused or is unknown is tried. If there is more, the job has failed
+  // when that is done.
+  bool only_failed = false;
 };
 
 // Changes how fast it goes from now on; 0: as fast as it can. Errors: conflict when it has ended.

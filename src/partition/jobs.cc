@@ -23,6 +23,9 @@ std::uint64_t items_of_share(std::uint64_t items, std::uint32_t ppm) {
   return items / kAll * ppm + (items % kAll * ppm + kAll - 1) / kAll;
 }
 
+constexpr const char* kOnlyFailedIsOver =
+    "what had failed was tried again, and nothing else: a retry sends what was never tried";
+
 // Null for what is pending, which nobody counts.
 std::uint64_t* count_of(JobCounts& counts, JobResult::State state) {
   switch (state) {
@@ -295,6 +298,9 @@ Result<void> Jobs::evaluate(const AdvanceJob& command, Txn& txn) {
       !are_in_order(command)) {
     return Error(Errc::invalid, "the results are not of the items that come next");
   }
+  if (job.only_failed && command.to > job.reached) {
+    return Error(Errc::invalid, "the pass ends before these items");
+  }
   JD_TRY(Chunk chunk, load_results(job.id, job.chunk));
   if (!chunk) return Error(Errc::storage, "the results of a job are gone");
   if (command.to <= job.chunk + chunk->size()) {
@@ -307,11 +313,15 @@ Result<void> Jobs::evaluate(const AdvanceJob& command, Txn& txn) {
   job.reached = std::max(job.reached, job.cursor);
   touch(job, command.now_ms);
   const bool is_last = job.cursor == job.counts.items;
-  const auto next = is_last || stops
-                        ? next_job_state(job.state, is_last ? JobAction::finish : *command.stop)
-                        : std::nullopt;
+  const bool fails = stops && *command.stop == JobAction::fail;
+  const bool is_over = job.only_failed && job.cursor == job.reached && !is_last && !fails;
+  std::optional<JobAction> action = command.stop;
+  if (is_last) action = JobAction::finish;
+  if (is_over) action = JobAction::fail;
+  const auto next = action ? next_job_state(job.state, *action) : std::nullopt;
   if (next && *next != job.state) {
-    job.reason = is_last ? std::string() : reason_of(command.reason);
+    job.reason = is_over ? kOnlyFailedIsOver : reason_of(command.reason);
+    if (is_last) job.reason.clear();
     job.state = *next;
     if (is_ended(*next)) end(job, *next, command.now_ms, txn);
   }
@@ -378,6 +388,10 @@ Result<void> Jobs::evaluate(const ChangeJob& command, Txn& txn) {
     if (job.counts.failed() == 0 && job.counts.decided() == job.counts.items) {
       return Error(Errc::conflict, "nothing of the job has failed");
     }
+    if (command.only_failed && job.counts.failed() == 0) {
+      return Error(Errc::conflict, "nothing of the job was refused or is unknown");
+    }
+    job.only_failed = command.only_failed && job.reached < job.counts.items;
     ++job.pass;
     job.cursor = 0;
     job.chunk = 0;
@@ -448,6 +462,7 @@ Result<void> Jobs::evaluate(const ReclaimJobs& command, Txn& txn) {
 void Jobs::end(Job& job, JobState state, std::int64_t now_ms, Txn& txn) {
   job.state = state;
   job.ended_ms = now_ms;
+  job.only_failed = false;
   if (job.has_all_input()) return;
   erase_chunks(job.id, txn);
   job.input_bytes = 0;

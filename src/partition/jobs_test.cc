@@ -83,6 +83,14 @@ class JobsTest : public ::testing::Test {
   Outcome change(const std::string& id, JobAction action, const std::string& reason = "") {
     return world_->run(ChangeJob{id, action, reason, ++now_ms_});
   }
+  Outcome retry_failed(const std::string& id) {
+    ChangeJob retry;
+    retry.job = id;
+    retry.action = JobAction::retry;
+    retry.now_ms = ++now_ms_;
+    retry.only_failed = true;
+    return world_->run(retry);
+  }
   // Somebody begins to run it who thinks that `before` has until now.
   Outcome run_as(const std::string& id, std::uint64_t runner, std::uint64_t before) {
     return world_->run(ChangeJob{id, JobAction::start, "", ++now_ms_, runner, before});
@@ -503,6 +511,66 @@ TEST_F(JobsTest, AnotherPassGoesOnWhereOneFailed) {
   EXPECT_FALSE(advance(a_, "aa"));
   EXPECT_FALSE(advance(a_, "aa"));
   EXPECT_EQ(load(a_).counts, (JobCounts{4, 4, 0, 0, 0, 0}));
+}
+
+TEST_F(JobsTest, APassOverWhatHasFailedLeavesWhatWasNeverTried) {
+  start(a_, {"mm", "mmm"});
+  EXPECT_FALSE(advance(a_, "ar"));
+  AdvanceJob stops = step(a_, "u");
+  stops.stop = JobAction::fail;
+  EXPECT_FALSE(world_->run(stops));
+  EXPECT_FALSE(retry_failed(a_));
+  restart();
+  EXPECT_FALSE(change(a_, JobAction::start));
+  EXPECT_FALSE(advance(a_, ".a"));
+  EXPECT_EQ(advance(a_, "aa"), Errc::invalid) << "the second was never tried";
+  EXPECT_FALSE(change(a_, JobAction::pause));
+  EXPECT_FALSE(change(a_, JobAction::resume));
+  EXPECT_FALSE(advance(a_, "r"));
+  const Job job = load(a_);
+  EXPECT_EQ(job.state, JobState::failed);
+  EXPECT_TRUE(job.reason.starts_with("what had failed was tried again")) << job.reason;
+  EXPECT_EQ(job.counts, (JobCounts{5, 2, 0, 1, 0, 0}));
+  EXPECT_GT(job.ended_ms, 0);
+  EXPECT_FALSE(job.only_failed);
+  EXPECT_EQ(change(a_, JobAction::resume), Errc::conflict);
+  // Again, as often as it takes.
+  EXPECT_FALSE(retry_failed(a_));
+  EXPECT_FALSE(advance(a_, ".."));
+  EXPECT_FALSE(advance(a_, "a"));
+  EXPECT_EQ(state(a_), JobState::failed);
+  EXPECT_EQ(retry_failed(a_), Errc::conflict) << "nothing of it has failed";
+  EXPECT_FALSE(change(a_, JobAction::retry));
+  EXPECT_FALSE(advance(a_, ".."));
+  EXPECT_FALSE(advance(a_, ".aa"));
+  EXPECT_EQ(state(a_), JobState::done);
+  EXPECT_EQ(results(a_), "aaaaa");
+}
+
+TEST_F(JobsTest, APassOverWhatHasFailedKeepsTheReasonItIsStoppedFor) {
+  start(a_, {"mmm"});
+  AdvanceJob stops = step(a_, "r");
+  stops.stop = JobAction::fail;
+  EXPECT_FALSE(world_->run(stops));
+  for (const JobAction stop : {JobAction::fail, JobAction::pause}) {
+    EXPECT_FALSE(retry_failed(a_));
+    stops = step(a_, "r");
+    stops.stop = stop;
+    stops.reason = "told";
+    EXPECT_FALSE(world_->run(stops));
+    EXPECT_EQ(state(a_), JobState::failed) << "nothing is left of the pass that could go on";
+    EXPECT_EQ(load(a_).reason == "told", stop == JobAction::fail);
+  }
+}
+
+TEST_F(JobsTest, WhenAllWasTriedAPassOverWhatHasFailedIsAnyPass) {
+  start(a_, {"mm"});
+  EXPECT_FALSE(advance(a_, "ra"));
+  EXPECT_FALSE(retry_failed(a_));
+  EXPECT_FALSE(load(a_).only_failed);
+  EXPECT_FALSE(advance(a_, "a."));
+  EXPECT_EQ(state(a_), JobState::done);
+  EXPECT_EQ(retry_failed(a_), Errc::conflict);
 }
 
 TEST_F(JobsTest, WhatCannotBeDoneChangesNothing) {

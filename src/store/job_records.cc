@@ -40,7 +40,8 @@ constexpr std::uint64_t kWindow = 0x10;
 constexpr std::uint64_t kZone = 0x20;    // of the window, by its name; with kWindow only
 constexpr std::uint64_t kRunner = 0x40;  // 0 of one that is settled; without it nobody has said so
 constexpr std::uint64_t kReach = 0x80;
-constexpr std::uint64_t kJobBits = 0xff;
+constexpr std::uint64_t kOnlyFailed = 0x100;
+constexpr std::uint64_t kJobBits = 0x1ff;
 
 // A bit of the results of a chunk: a table of words stands in front, and each refusal names its
 // own.
@@ -411,6 +412,7 @@ std::string encode(const Job& job) {
   if ((bits & kWindow) != 0 && !job.options.window.zone.empty()) bits |= kZone;
   if (job.settled || job.runner != 0) bits |= kRunner;
   if (!job.reach.empty()) bits |= kReach;
+  if (job.only_failed) bits |= kOnlyFailed;
   append_varint(out, bits);
   out.push_back(static_cast<char>(job.state));
   append_string(out, job.options.name);
@@ -464,6 +466,7 @@ Result<Job> decode_job(std::string_view bytes, std::string_view id) {
   job.id = std::string(id);
   job.sealed = (bits & kSealed) != 0;
   job.options.stops_on_refusal = (bits & kStopsOnRefusal) != 0;
+  job.only_failed = (bits & kOnlyFailed) != 0;
   job.state = static_cast<JobState>(state);
   job.options.name = std::string(reader.read_string());
   known = read_place(reader, kCallers, job.options.caller_kind);

@@ -147,11 +147,22 @@ TEST(JobRecord, TellsWhomTheMessagesHaveReached) {
   EXPECT_EQ(job.reach.left_offline(), 0U);
 }
 
+// A bit of its own, which there is during such a pass only.
+TEST(JobRecord, TellsOfAPassOverWhatHasFailed) {
+  Job job;
+  const std::string plain = encode(job);
+  job.only_failed = true;
+  const std::string told = encode(job);
+  EXPECT_EQ(told, std::string("\1\x80\2") + plain.substr(2));
+  EXPECT_EQ(decode_job(told, "").value(), job);
+  EXPECT_FALSE(decode_job(plain, "")->only_failed);
+}
+
 // Whoever goes back to a version from before a bit is told, and loses nothing.
 TEST(JobRecord, WithABitThatIsNotKnownIsUnreadable) {
   const std::string plain = encode(Job());
   EXPECT_TRUE(decode_job(plain, "").has_value());
-  const std::string newer = std::string("\1\x80\2") + plain.substr(2);
+  const std::string newer = std::string("\1\x80\4") + plain.substr(2);
   const auto read = decode_job(newer, "");
   ASSERT_FALSE(read.has_value());
   EXPECT_EQ(read.error().text(), Error(Errc::storage, "unreadable record of a job").text());

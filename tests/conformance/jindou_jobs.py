@@ -352,7 +352,9 @@ def dead_letters(server):
 # What is done to it.
 
 
-@clause("jindou.job.retry", PAGE, "A retry sends what failed, and nothing else.")
+@clause("jindou.job.retry", PAGE,
+        "A retry sends what failed and what was not tried, and nothing of what was sent; with "
+        "?only=failed it leaves what was not tried.")
 def retry(server):
     items, open_, closed, sender = one_of_three_denied(server)
     with deleted(server, begin(server, items)) as job:
@@ -364,6 +366,20 @@ def retry(server):
         if found.get("pass") != 2:
             raise Fails("pass is %r" % found.get("pass"))
         act(server, job, "retry", 409)
+    if (server.contents(open_), server.contents(closed)) != ([b"a", b"b"], [b"c"]):
+        raise Fails("the channels do not have each message once")
+    items, open_, closed, sender = one_of_three_denied(server)
+    with deleted(server, begin(server, [items[0], items[2], items[1]],
+                               "async=true&on_error=stop")) as job:
+        until(server, job)
+        allow(server, closed, sender)
+        act(server, job, "retry?only=failed")
+        found = until(server, job)
+        require_counts(found, 3, 2, 0, 0, 0, 1)
+        if found.get("state") != "failed":
+            raise Fails("with an item that was not tried the job is %s" % found.get("state"))
+        act(server, job, "retry")
+        require_counts(until(server, job, ("done",)), 3, 3, 0, 0, 0, 0)
     if (server.contents(open_), server.contents(closed)) != ([b"a", b"b"], [b"c"]):
         raise Fails("the channels do not have each message once")
 

@@ -68,6 +68,34 @@ class Batches(ServerCase):
         self.assertIn("nothing of the batch has failed", self.assert_error(
             self.server.post("/batches/%s/redrive" % batch), 409)["msg"])
 
+    def test_what_was_never_tried_is_left_over_a_kill(self):
+        good, bad = fresh("g"), fresh("g")
+        self.ban(bad, True)
+        items = [item(bad if i < 500 else good, "n%d" % i) for i in range(2000)]
+        batch = self.jobs.make(items, "&max_refused=0.5")
+        at = self.jobs.wait(batch)
+        tried = at["refused"]
+        self.assertEqual((at["state"], at["accepted"], at["pending"]),
+                         ("failed", 0, 2000 - tried))
+        self.ban(bad, False)
+        self.assertEqual(self.server.post("/batches/%s/redrive" % batch).status, 200)
+        self.server.restart()
+        at = self.jobs.wait(batch)
+        self.assertEqual((at["state"], at["accepted"] + at["duplicate"], at["refused"],
+                          at["pending"], at["pass"]), ("failed", tried, 0, 2000 - tried, 2))
+        self.assertIn("never tried", at["reason"])
+        self.assertEqual((self.server.max_seq(good), self.server.max_seq(bad)),
+                         (0, tried))
+        for path in ("/batches/%s/redrive", "/jobs/%s/retry?only=failed"):
+            told = self.assert_error(self.server.post(path % batch), 409)
+            self.assertIn("POST /jobs/%s/retry" % batch, told["msg"])
+        self.assert_error(self.server.post("/jobs/%s/retry?only=new" % batch), 400)
+        self.assertEqual(self.jobs.act(batch, "retry").status, 200)
+        at = self.jobs.wait(batch)
+        self.assertEqual((at["state"], at["accepted"] + at["duplicate"], at["pass"]),
+                         ("done", 2000, 3))
+        self.assertEqual((self.server.max_seq(good), self.server.max_seq(bad)), (1500, 500))
+
     def test_bad_requests(self):
         batch = self.jobs.make([item(fresh("g"), "a")])
         self.jobs.wait(batch)

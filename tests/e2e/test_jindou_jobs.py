@@ -90,6 +90,17 @@ class JobsCommand(ServerCase, Program):
         self.run_jobs(self.url, "retry", job)
         self.run_jobs(self.url, "watch", job)
         self.run_jobs(self.url, "retry", job, code=2)
+        self.server.must_post("/channel/info",
+                              {"channel_id": banned, "channel_type": GROUP, "ban": 1})
+        job = self.jobs.make([item(banned, "a"), item(good, "b")], "&on_error=stop")
+        self.run_jobs(self.url, "watch", job, code=4)
+        self.server.must_post("/channel/info",
+                              {"channel_id": banned, "channel_type": GROUP, "ban": 0})
+        self.run_jobs(self.url, "retry", job, "--only-failed")
+        self.run_jobs(self.url, "watch", job, code=4)
+        self.assertEqual((self.jobs.get(job)["accepted"], self.jobs.get(job)["pending"]), (1, 1))
+        self.run_jobs(self.url, "retry", job)
+        self.run_jobs(self.url, "watch", job)
         job = self.jobs.make([item(good, "a")], "&not_before=99999999999")
         self.jobs.act(job, "cancel")
         ended = self.run_jobs(self.url, "watch", job, code=4)

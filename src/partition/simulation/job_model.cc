@@ -104,6 +104,7 @@ Rows write(ItemList list, PartitionId partition) {
 void end(ItemList& list, JobState state, std::int64_t now_ms) {
   list.job.state = state;
   list.job.ended_ms = now_ms;
+  list.job.only_failed = false;
   if (!list.is_dropped()) return;
   list.inputs.clear();
   list.items.clear();
@@ -176,6 +177,7 @@ bool can_advance(const ItemList& list, const AdvanceJob& command) {
   const Job& job = list.job;
   if (!job.sealed || command.pass != job.pass || command.from != job.cursor) return false;
   if (command.to <= command.from || command.to > list.items.size()) return false;
+  if (job.only_failed && command.to > job.reached) return false;
   std::uint64_t chunk = command.from;
   while (!list.begins_chunk(chunk)) --chunk;
   if (command.to > list.end_of(chunk)) {
@@ -202,6 +204,10 @@ void end_advance(ItemList& list, const AdvanceJob& command) {
     end(list, JobState::done, command.now_ms);
   } else if (command.stop == JobAction::fail) {
     job.reason = command.reason;
+    end(list, JobState::failed, command.now_ms);
+  } else if (job.only_failed && command.to == job.reached) {
+    job.reason =
+        "what had failed was tried again, and nothing else: a retry sends what was never tried";
     end(list, JobState::failed, command.now_ms);
   } else if (command.stop == JobAction::pause && job.state != JobState::paused) {
     job.reason = command.reason;
@@ -242,6 +248,12 @@ void change(ItemList& list, const ChangeJob& command) {
     const bool any = std::any_of(list.items.begin(), list.items.end(),
                                  [](const JobResult& item) { return item.is_to_try(); });
     if (!job.sealed || !any || job.options.kind == JobKind::batch) return;
+    const bool any_tried =
+        std::any_of(list.items.begin(), list.items.end(), [](const JobResult& item) {
+          return item.is_to_try() && item.state != JobResult::State::pending;
+        });
+    if (command.only_failed && !any_tried) return;
+    job.only_failed = command.only_failed && job.reached < list.items.size();
     ++job.pass;
     job.cursor = 0;
     job.ended_ms = 0;
@@ -262,6 +274,9 @@ std::string find_contradiction(const ItemList& list) {
   if (job.cursor > job.reached || job.reached > list.items.size()) return "the cursor is nowhere";
   for (std::uint64_t index = 0; index < job.reached; ++index) {
     if (list.items[index].state == JobResult::State::pending) return "an item was left out";
+  }
+  if (job.only_failed && (is_ended(job.state) || job.cursor >= job.reached)) {
+    return "a pass over what has failed does not end";
   }
   if (job.state == JobState::done && job.cursor != list.items.size()) return "done before its end";
   if (job.state == JobState::running && job.settled) return "settled while it runs";

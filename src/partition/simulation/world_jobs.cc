@@ -69,7 +69,10 @@ void World::change_jobs() {
       if (is_ended(job.state) && chance(60)) change.action = JobAction::retry;
       change.reason = "r" + std::to_string(++generated_);
       change.now_ms = now_ms;
-      if (change.action == JobAction::retry) retried_jobs_.insert(id);
+      if (change.action == JobAction::retry) {
+        retried_jobs_.insert(id);
+        change.only_failed = chance(50);
+      }
       if (change.action == JobAction::start && chance(80)) {
         change.runner = chance(80) ? ++generated_ : 1 + roll(3);
         change.runner_before = chance(90) ? job.runner : roll(3);
