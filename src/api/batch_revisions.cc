@@ -9,6 +9,7 @@
 #include "api/core_calls.h"
 #include "api/job_json.h"
 #include "api/job_upload.h"
+#include "api/revision_routes.h"
 #include "base/assert.h"
 #include "bodies/read.h"
 #include "bodies/revisions.h"
@@ -119,23 +120,53 @@ Task<Result<void>> withdraw(Services& services, Request& request, Job& batch) {
   co_return Result<void>();
 }
 
+// Of the messages of one chunk that may be there.
+Result<void> check_chunk_rights(observe::Metrics& metrics, const ApiKeyPtr& key,
+                                const partition::JobChunk& chunk) {
+  for (std::size_t place = 0; place < chunk.items.size(); ++place) {
+    const JobResult& result = chunk.results[place];
+    const SendCommand& sent = chunk.items[place].message;
+    if (!result.ok() && result.state != JobResult::State::unknown) continue;
+    // Commands are left alone; one to a list of users has no channel.
+    if (sent.flags.sync_once || sent.channel.id.empty()) continue;
+    JD_RETURN_IF_ERROR(check_revision_rights(metrics, key, sent.from_uid, sent.channel, {}));
+  }
+  return {};
+}
+
+// As of a single recall or edit, of all that was sent. What is still to be sent the core judges.
+// Errors: denied, storage, overloaded.
+Task<Result<void>> check_all_rights(Services& services, const ApiKeyPtr& key, const Job& batch,
+                                    const std::string& operator_uid) {
+  if (key == nullptr || !key->is_bound()) co_return Result<void>();
+  observe::Metrics& metrics = services.deps.metrics;
+  auto may = check_operator_rights(metrics, key, operator_uid);
+  const partition::JobReader& reader = services.deps.jobs;
+  for (std::uint64_t index = 0; may && jobs::may_have_sent(batch, index);) {
+    auto work = [&reader, id = batch.id, index] { return reader.load_chunk(id, index); };
+    const auto chunk = co_await services.deps.blocking.run(std::move(work));
+    if (!chunk) co_return Result<void>(Error(chunk.error()));
+    if (!*chunk) break;  // of an upload that was cut
+    may = check_chunk_rights(metrics, key, **chunk);
+    index = (*chunk)->first + (*chunk)->items.size();
+  }
+  co_return may;
+}
+
 Task<void> revise(Services& services, Request& request, Response& response, Wish wish) {
   auto job = wanted_revision(request);
   if (!job) {
     answer_error(response, job.error());
     co_return;
   }
-  std::string id(path_parameter(request, kBatchPath));
-  const auto found = co_await load_job(services, std::move(id));
-  if (!found) {
-    answer_error(response, found.error());
+  const auto found = co_await find_job(services, request, response, kBatchPath);
+  if (!found) co_return;
+  Job batch = *found;
+  const auto may = co_await check_all_rights(services, request.key, batch, wish.operator_uid);
+  if (!may) {
+    answer_error(response, may.error());
     co_return;
   }
-  if (!*found) {
-    answer_no_such_job(response, kBatchPath);
-    co_return;
-  }
-  Job batch = **found;
   if (wish.kind == JobKind::recall && (has_not_begun(batch) || still_sends(batch))) {
     const auto withdrawn = co_await withdraw(services, request, batch);
     if (!withdrawn) {
@@ -199,9 +230,9 @@ Task<void> post_batch_edit(Services& services, Request& request, Response& respo
 
 std::span<const Route> batch_revision_routes() {
   static constexpr std::array<Route, 2> routes = {{
-      {Verb::post, "/batches/{id}/recall", post_batch_recall, Auth::administer,
+      {Verb::post, "/batches/{id}/recall", post_batch_recall, Auth::send,
        "Takes all messages of a batch back", Ports::both},
-      {Verb::post, "/batches/{id}/edit", post_batch_edit, Auth::administer,
+      {Verb::post, "/batches/{id}/edit", post_batch_edit, Auth::send,
        "Gives all messages of a batch another payload"},
   }};
   return routes;

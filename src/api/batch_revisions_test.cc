@@ -3,10 +3,15 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
+#include "access/key_secret.h"
 #include "api/job_routes_fixture.h"
+#include "config/api_keys.h"
 
 namespace jindou::api {
 namespace {
@@ -24,6 +29,28 @@ class BatchRevisionsTest : public JobRoutesTest {
     const std::string id = id_of(post(kAsync, body));
     wait_for(id, "done");
     return id;
+  }
+  // API keys by what they may do; the name of each is its secret.
+  void load_keys(const std::map<std::string, std::string>& keys) {
+    std::vector<std::string> entries;
+    for (const auto& [name, members] : keys) {
+      const auto hash = access::hash_of_secret(name);
+      entries.push_back("name=" + name + ";sha256=" + access::key_hash_text(hash.value()) + ";" +
+                        members);
+    }
+    access::AccessOptions options;
+    options.keys = config::parse_api_keys(entries).value();
+    services_->access.update(std::move(options));
+  }
+  // A batch with one message of u1 to the group.
+  std::string kept_by(const std::string& key, const std::string& group) {
+    const Answer sent =
+        call(Verb::post, "/message/sendbatch?keep=true", "[" + item(group, group) + "]", key);
+    EXPECT_EQ(sent.status, 200U) << sent.body;
+    const std::string name = "Batch-Id: ";
+    const auto at = sent.headers.find(name);
+    EXPECT_NE(at, std::string::npos) << sent.headers;
+    return at == std::string::npos ? "" : sent.headers.substr(at + name.size(), kJobIdBytes);
   }
   std::string last(const std::string& group) {
     return get("/channel/last_message?channel_type=2&channel_id=" + group).body;
@@ -151,6 +178,66 @@ TEST_F(BatchRevisionsTest, OnlyAfterTheJobHasEnded) {
   const std::string failed = get("/jobs?state=failed").body;
   const std::string broken = failed.substr(failed.find("\"id\":\"") + 6, 32);
   EXPECT_TRUE(has(recall(broken).body, "nothing of the job was sent"));
+}
+
+TEST_F(BatchRevisionsTest, WhoMaySendChangesItsOwnBatches) {
+  load_keys({{"ann", "scopes=send"},
+             {"bob", "scopes=send"},
+             {"chief", "scopes=administer"},
+             {"reader", "scopes=read"}});
+  const std::string kept = kept_by("ann", "g1");
+  const Answer held = call(Verb::post, "/message/send?hold_ms=600000", item("h", "g2"), "ann");
+  ASSERT_EQ(held.status, 202U) << held.body;
+  const std::string waits = text_of(held.body, "id");
+  const std::map<std::string, std::string> bodies = {{"edit", R"({"payload":{"content":"new"}})"},
+                                                     {"recall", "{}"}};
+  for (const std::string& batch : {kept, waits}) {
+    for (const auto& [what, body] : bodies) {
+      const std::string path = "/batches/" + batch + "/" + what;
+      const Answer other = call(Verb::post, path, body, "bob");
+      EXPECT_EQ(other.status, 403U) << path;
+      EXPECT_TRUE(has(other.body, "the batch was begun by somebody else")) << other.body;
+      const Answer reader = call(Verb::post, path, body, "reader");
+      EXPECT_EQ(reader.status, 403U) << path;
+      EXPECT_TRUE(has(reader.body, "it needs the scope send")) << reader.body;
+    }
+  }
+  EXPECT_EQ(call(Verb::post, "/batches/" + waits + "/recall", "", "ann").status, 200U);
+  for (const std::string name : {"ann", "chief"}) {
+    for (const auto& [what, body] : bodies) {
+      const Answer answer = call(Verb::post, "/batches/" + kept + "/" + what, body, name);
+      EXPECT_EQ(answer.status, 202U) << name << " " << answer.body;
+    }
+  }
+}
+
+// As of a single message.
+TEST_F(BatchRevisionsTest, AKeyWithSendersSpeaksForThemOnly) {
+  load_keys({{"ann", "scopes=send;senders=u1"}});
+  const std::string kept = kept_by("ann", "g1");
+  const Answer held = call(Verb::post, "/message/send?hold_ms=600000", item("h", "g2"), "ann");
+  ASSERT_EQ(held.status, 202U) << held.body;
+  const std::string waits = text_of(held.body, "id");
+  const auto denied = [this](const std::string& batch, const std::string& body,
+                             const std::string& why) {
+    const Answer answer = call(Verb::post, "/batches/" + batch + "/recall", body, "ann");
+    EXPECT_EQ(answer.status, 403U) << answer.body;
+    EXPECT_TRUE(has(answer.body, why)) << answer.body;
+  };
+  for (const std::string& batch : {kept, waits}) {
+    denied(batch, R"({"operator_uid":"u2"})", "may not send as this sender");
+  }
+  // What it was sent by then is another's now, or in a channel of others.
+  load_keys({{"ann", "scopes=send;senders=u2"}});
+  denied(kept, "{}", "may not send as this sender");
+  load_keys({{"ann", "scopes=send;channels=group:g7"}});
+  denied(kept, "{}", "may not send to this channel");
+  load_keys({{"ann", "scopes=send;senders=u1;channels=group:g1"}});
+  const Answer found = call(Verb::get, "/jobs/" + waits, "", "ann");
+  EXPECT_EQ(text_of(found.body, "state"), "ready") << "what was refused has cancelled nothing";
+  EXPECT_EQ(
+      call(Verb::post, "/batches/" + kept + "/recall", R"({"operator_uid":"u1"})", "ann").status,
+      202U);
 }
 
 TEST_F(BatchRevisionsTest, BadRequestsMakeNoJob) {

@@ -101,18 +101,9 @@ Task<Result<Message>> fetch_target(Services& services, Target target) {
   co_return co_await services.deps.blocking.run(std::move(work));
 }
 
-// Whoever changes a message speaks for its sender, and for whom the request names. Errors: denied.
-Result<void> check_rights(observe::Metrics& metrics, const ApiKeyPtr& key, const Message& message,
-                          const std::string& operator_uid) {
-  if (key == nullptr || !key->is_bound()) return {};
-  auto why = partition::key_refusal(*key, message.from_uid, message.channel);
-  if (!why && !operator_uid.empty() && !key->may_send_as(operator_uid)) {
-    why = SendResult::refuse(Reason::not_allow_send, Errc::denied);
-    why->cause = SendResult::Cause::key_sender;
-  }
-  if (!why) return {};
-  metrics.key_refusals.with(partition::key_refusal_cause(*why)).Increment();
-  return error_of(*why);
+Error count_refusal(observe::Metrics& metrics, const SendResult& why) {
+  metrics.key_refusals.with(partition::key_refusal_cause(why)).Increment();
+  return error_of(why);
 }
 
 // The change and what is told of it, all or none.
@@ -181,7 +172,8 @@ Task<void> post_recall(Services& services, Request& request, Response& response)
       co_return;
     }
     if (const auto may =
-            check_rights(services.deps.metrics, request.key, *message, target.operator_uid);
+            check_revision_rights(services.deps.metrics, request.key, message->from_uid,
+                                  message->channel, target.operator_uid);
         !may) {
       answer_error(response, may.error());
       co_return;
@@ -262,7 +254,8 @@ Task<void> post_edit(Services& services, Request& request, Response& response) {
       co_return;
     }
     if (const auto may =
-            check_rights(services.deps.metrics, request.key, *message, wanted.target.operator_uid);
+            check_revision_rights(services.deps.metrics, request.key, message->from_uid,
+                                  message->channel, wanted.target.operator_uid);
         !may) {
       answer_error(response, may.error());
       co_return;
@@ -296,6 +289,25 @@ Task<void> post_edit(Services& services, Request& request, Response& response) {
 }
 
 }  // namespace
+
+Result<void> check_operator_rights(observe::Metrics& metrics, const ApiKeyPtr& key,
+                                   std::string_view operator_uid) {
+  const bool may = key == nullptr || operator_uid.empty() || key->may_send_as(operator_uid);
+  if (may) return {};
+  SendResult why = SendResult::refuse(Reason::not_allow_send, Errc::denied);
+  why.cause = SendResult::Cause::key_sender;
+  return count_refusal(metrics, why);
+}
+
+Result<void> check_revision_rights(observe::Metrics& metrics, const ApiKeyPtr& key,
+                                   std::string_view from_uid, const ChannelKey& channel,
+                                   std::string_view operator_uid) {
+  if (key == nullptr || !key->is_bound()) return {};
+  if (const auto why = partition::key_refusal(*key, from_uid, channel)) {
+    return count_refusal(metrics, *why);
+  }
+  return check_operator_rights(metrics, key, operator_uid);
+}
 
 std::span<const Route> revision_routes() {
   static constexpr std::array<Route, 2> routes = {{

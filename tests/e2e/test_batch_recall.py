@@ -2,8 +2,10 @@
 
 import base64
 import json
+import secrets
 import unittest
 
+import test_api_keys
 from harness import GROUP, ServerCase, fresh, item, wait_until
 from test_jobs import Jobs, spread
 from test_ndjson import Upload, lines_of
@@ -234,6 +236,70 @@ class Whole(BatchCase):
             with self.subTest(path=path, body=body):
                 self.assert_error(self.server.post(path, body), status)
         self.assertEqual(len(self.server.get("/jobs").json()["jobs"]), known)
+
+
+def with_secrets(**keys):
+    """Secrets by name, and the configuration, of keys with these members."""
+    made = {name: secrets.token_hex(32) for name in keys}
+    entries = [dict(members, name=name, sha256=[test_api_keys.Keys.hash_of(made[name])])
+               for name, members in keys.items()]
+    return made, test_api_keys.Keys.yaml_of(entries)
+
+
+class Who(ServerCase):
+    secrets, yaml = with_secrets(
+        ann={"scopes": ["send"]}, bob={"scopes": ["send"]}, reader={"scopes": ["read"]},
+        admin={"scopes": ["administer"]}, bot={"scopes": ["send"], "senders": ["bot"]})
+
+    def call(self, name, method, path, body=None):
+        return self.server.request(method, path, body, headers={"token": self.secrets[name]})
+
+    def revise(self, name, batch, what, **body):
+        return self.call(name, "POST", "/batches/%s/%s" % (batch, what), body)
+
+    def ended(self, name, job):
+        return wait_until(lambda: (found := self.call(name, "GET", "/jobs/" + job).json())["state"]
+                          in ("done", "failed") and found, 30, what="the end of the job")
+
+    def batches(self, name, group):
+        """One that is held back, a job that is done, and one that is kept, of a message each."""
+        message = item(group, "a", from_uid="bot")
+        held = self.call(name, "POST", "/message/send?hold_ms=600000", message)
+        job = self.call(name, "POST", "/message/sendbatch?async=true", [message])
+        self.assertEqual((held.status, job.status), (202, 202), (held, job))
+        self.ended(name, job.json()["id"])
+        kept = self.call(name, "POST", "/message/sendbatch?keep=true", [message])
+        self.assertEqual(kept.status, 200, kept)
+        return held.json()["id"], job.json()["id"], kept.headers["batch-id"]
+
+    def test_who_sent_a_batch_takes_it_back_by_its_id(self):
+        for owner in ("ann", "bot"):
+            held, job, kept = self.batches(owner, fresh("g"))
+            for batch in (held, job, kept):
+                for name, why in (("bob", "begun by somebody else"),
+                                  ("reader", "it needs the scope send")):
+                    for what, body in (("recall", {}), ("edit", {"payload": "bmV3"})):
+                        with self.subTest(owner=owner, name=name, what=what):
+                            refused = self.revise(name, batch, what, **body)
+                            self.assertIn(why, self.assert_error(refused, 403)["msg"])
+            answer = self.revise(owner, held, "recall")
+            self.assertEqual((answer.status, answer.json()["state"]), (200, "cancelled"), answer)
+            for batch in (job, kept):
+                for what, body in (("edit", {"payload": "bmV3"}), ("recall", {})):
+                    made = self.revise(owner, batch, what, **body)
+                    self.assertEqual(made.status, 202, made)
+                    done = self.ended(owner, made.json()["id"])
+                    self.assertEqual((done["state"], done["accepted"]), ("done", 1), done)
+            again = self.revise("admin", kept, "recall")
+            self.assertEqual(self.ended("admin", again.json()["id"])["duplicate"], 1)
+
+    def test_a_key_with_senders_names_no_other_operator(self):
+        held, job, kept = self.batches("bot", fresh("g"))
+        for batch in (held, job, kept):
+            refused = self.revise("bot", batch, "recall", operator_uid="ann")
+            self.assertIn("may not send as this sender", self.assert_error(refused, 403)["msg"])
+        self.assertEqual(self.call("bot", "GET", "/jobs/" + held).json()["state"], "ready")
+        self.assertEqual(self.revise("bot", kept, "recall", operator_uid="bot").status, 202)
 
 
 class Webhooks(BatchCase):
