@@ -24,6 +24,7 @@
 #include "api/streamed_upload.h"
 #include "api/template_routes.h"
 #include "api/whole_lines.h"
+#include "base/assert.h"
 #include "model/id_rules.h"
 #include "observe/request_trace.h"
 
@@ -125,17 +126,64 @@ void tell_applied(const Request& request, Response& response) {
   if (response.status < 300) add_applied_choices(request, level_reached(request), response);
 }
 
+// With the status of a malformed body, also when that names a template that there is not: what the
+// path names is there.
+void answer_bad_body(Response& response, const Error& error) {
+  if (error.code() != Errc::not_found) return answer_error(response, error);
+  answer_error(response, 400, errc_name(error.code()), error.detail());
+}
+
+template <class Body>
+using ParseBody = Body (*)(const codec::JsonText& text, const codec::SendLimits& limits,
+                           const codec::TemplateSet* templates);
+
+// Reads a body that names stored templates again, with those; again and again while there are
+// others that it names. False: `response` is the answer.
+template <class Body>
+Task<bool> read_with_templates(Services& services, Request& request, Response& response,
+                               ParseBody<Body> parse, Body& body) {
+  // A template may be another one by now, or gone; the answer is the first one all the same.
+  Repeatable repeatable(services, request, response);
+  if (co_await repeatable.is_answered()) co_return false;
+  const codec::SendLimits limits = send_limits(services.options.send, request);
+  codec::TemplateSet templates;
+  // A reading that ends at too many problems has not seen all templates, and with those it wanted
+  // the next one may get further. Each wants others, so this ends.
+  while (const auto* wanted = std::get_if<codec::TemplatesWanted>(&body)) {
+    std::vector<codec::TemplateRef> refs = wanted->refs;
+    const auto fetched = co_await fetch_templates(services, std::move(refs), templates);
+    if (!fetched) {
+      answer_error(response, fetched.error());
+      co_return false;
+    }
+    co_await request.turns->wait();
+    body = parse(request.body, limits, &templates);
+  }
+  co_return true;
+}
+
 Task<void> post_send(Services& services, Request& request, Response& response) {
   auto wish = wanted_job(request, SendForm::message, services.deps.clock.wall_ms());
   if (!wish) {
     answer_error(response, wish.error());
     co_return;
   }
-  auto parsed = codec::parse_send(request.body, send_limits(services.options.send, request));
-  if (!parsed) {
-    answer_error(response, parsed.error());
+  codec::SendBody body =
+      codec::parse_send(request.body, send_limits(services.options.send, request));
+  if (std::holds_alternative<codec::TemplatesWanted>(body)) {
+    const ParseBody<codec::SendBody> parse = codec::parse_send;
+    if (!co_await read_with_templates(services, request, response, parse, body)) {
+      // What is stored of a job has them.
+      if (!wish->wanted) tell_applied(request, response);
+      co_return;
+    }
+  }
+  if (const auto* error = std::get_if<Error>(&body)) {
+    answer_bad_body(response, *error);
     co_return;
   }
+  auto* const parsed = std::get_if<codec::BatchItem>(&body);
+  JD_ASSERT(parsed != nullptr);
   if (wish->wanted) {
     std::vector<codec::BatchItem> items;
     items.push_back(std::move(*parsed));
@@ -454,28 +502,16 @@ Task<std::optional<codec::BatchBody>> read_batch(Services& services, Request& re
     co_return lines;
   }
   co_await request.turns->wait();
-  const codec::SendLimits limits = send_limits(services.options.send, request);
-  auto body = codec::parse_batch(request.body, limits);
-  codec::TemplateSet templates;
-  // A reading that ends at too many problems has not seen all templates, and with those it wanted
-  // the next one may get further. Each wants others, so this ends.
-  while (const auto* wanted = std::get_if<codec::TemplatesWanted>(&body)) {
-    if (templates.size() == 0) {
-      // A template may be another one by now, or gone; the answer is the first one all the same.
-      Repeatable repeatable(services, request, response);
-      if (co_await repeatable.is_answered()) co_return std::nullopt;
-    }
-    std::vector<codec::TemplateRef> refs = wanted->refs;
-    const auto fetched = co_await fetch_templates(services, std::move(refs), templates);
-    if (!fetched) {
-      answer_error(response, fetched.error());
+  codec::BatchBody body =
+      codec::parse_batch(request.body, send_limits(services.options.send, request));
+  if (std::holds_alternative<codec::TemplatesWanted>(body)) {
+    const ParseBody<codec::BatchBody> parse = codec::parse_batch;
+    if (!co_await read_with_templates(services, request, response, parse, body)) {
       co_return std::nullopt;
     }
-    co_await request.turns->wait();
-    body = codec::parse_batch(request.body, limits, &templates);
   }
   if (const auto* error = std::get_if<Error>(&body)) {
-    answer_error(response, *error);
+    answer_bad_body(response, *error);
     co_return std::nullopt;
   }
   if (const auto* problems = std::get_if<std::vector<codec::ItemProblem>>(&body)) {

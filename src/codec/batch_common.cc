@@ -90,7 +90,7 @@ Result<void> BatchCommon::read_defaults(dom::element value) {
     return Error(Errc::overloaded, "not enough memory to read the defaults");
   }
   ItemProblems problems(1, "defaults");
-  read_send_fields(object, SendForm::item, defaults_, problems);
+  read_send_fields(object, defaults_, problems);
   if (problems.empty()) check_defaults(problems);
   if (!problems.empty()) return problems.first();
   return {};

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <optional>
+#include <utility>
 
 #include "codec/json_reader.h"
 #include "codec/message_json.h"
@@ -344,14 +346,71 @@ TEST_F(BatchForms, TheArrayHasTheSameItems) {
             "0 payload_ref: payload_ref names \"a\", which is not in payloads\n");
 }
 
-TEST_F(BatchForms, OtherBodiesDoNotKnowTheMembers) {
-  EXPECT_EQ(parse_send(R"({"payload":{},"channel_id":"g","channel_type":2,"vars":7,)"
-                       R"("template":["x"]})",
-                       limits_)
-                ->payload,
-            "{}");
-  EXPECT_TRUE(std::holds_alternative<LegacyBatch>(
-      parse(R"({"from_uid":"u1","subscribers":["u2"],"payload":{},"vars":7})")));
+// A body that is one message, as text: its payload, or what is wrong, or what is wanted.
+std::string told_of_one(const SendBody& parsed) {
+  if (const auto* item = std::get_if<BatchItem>(&parsed)) return item->payload.str();
+  if (const auto* error = std::get_if<Error>(&parsed)) return error->detail();
+  const auto& wanted = std::get<TemplatesWanted>(parsed);
+  return "wanted " + wanted.refs.front().name + ' ' + std::to_string(wanted.refs.front().version);
+}
+
+std::string told_of_many(const BatchBody& parsed) {
+  if (const auto* batch = std::get_if<LegacyBatch>(&parsed)) return batch->message.payload.str();
+  if (const auto* error = std::get_if<Error>(&parsed)) return error->detail();
+  const auto* wanted = std::get_if<TemplatesWanted>(&parsed);
+  if (wanted == nullptr) return "something else";
+  return "wanted " + wanted->refs.front().name + ' ' + std::to_string(wanted->refs.front().version);
+}
+
+// What an item may have of variables and templates, a message by itself and one for many users have
+// as well.
+TEST_F(BatchForms, AMessageByItselfAndOneForManyAreFilledInLikeAnItem) {
+  templates_.put({"hi", 0}, "Hi {{name}}");
+  templates_.put({"gone", 0}, std::nullopt);
+  const std::pair<const char*, const char*> expected[] = {
+      {R"("payload":{"t":"Hi {{name}}"},"vars":{"name":"\"A\""})", R"({"t":"Hi \"A\""})"},
+      {R"("payload":{"t":"Hi {{name}}"})", R"({"t":"Hi {{name}}"})"},
+      {R"("payload":["{{a}}"],"vars":{})", "vars has no \"a\", which payload names at byte 2"},
+      {R"("payload":["{{a"],"vars":{"a":1})", nullptr},
+      {R"("template":"hi","vars":{"name":"A"})", "Hi A"},
+      {R"("template":"hi")", "vars has no \"name\", which template \"hi\" names at byte 3"},
+      {R"("template":"hi","template_version":2)", "wanted hi 2"},
+      {R"("template":"gone")", "template \"gone\" does not exist"},
+      {R"("template":"hi","payload":{})",
+       "payload excludes payload_ref and template, and these exclude each other: give one of the "
+       "three"},
+      {R"("payload":{},"template_version":2)",
+       "template_version needs a template, whose version it is"},
+      {R"("payload_ref":"a")",
+       "payload_ref has nothing to refer to: only an object with items has payloads under names. "
+       "Give payload or template instead"},
+      {R"("payload_ref":"a","payload":{})",
+       "payload_ref has nothing to refer to: only an object with items has payloads under names. "
+       "Give payload or template instead"},
+      {R"("payload":{},"vars":7)", "vars must be an object with a value for each variable"},
+      {R"("template":["x"])", "template must be a string"},
+      {R"("topic":"t")", nullptr},
+  };
+  for (const auto& [members, text] : expected) {
+    const std::string rest = std::string(members) + "}";
+    const std::string one =
+        told_of_one(parse_send("{" + std::string(kTo) + "," + rest, limits_, &templates_));
+    const std::string many =
+        told_of_many(parse(R"({"from_uid":"u1","subscribers":["u2","u3"],)" + rest));
+    if (text != nullptr) {
+      EXPECT_EQ(one, text) << members;
+      EXPECT_EQ(many, text) << members;
+    } else {
+      EXPECT_EQ(one.find("payload "), 0U) << one;
+    }
+  }
+}
+
+// What is wrong otherwise is told before templates are looked up.
+TEST_F(BatchForms, AMessageByItselfIsRefusedBeforeItsTemplateIsWanted) {
+  const auto parsed =
+      parse_send(R"({"channel_id":"a@b","channel_type":2,"template":"x"})", limits_);
+  EXPECT_EQ(told_of_one(parsed), "channel_id must not contain '@', '#' or '&'");
 }
 
 // Each is told: none of them passes without a payload.

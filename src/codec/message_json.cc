@@ -1,10 +1,8 @@
 #include "codec/message_json.h"
 
-#include <memory>
 #include <optional>
 #include <utility>
 
-#include "codec/payload_json.h"
 #include "codec/send_members.h"
 #include "model/id_rules.h"
 
@@ -15,15 +13,17 @@ namespace dom = simdjson::dom;
 
 using Member = SendMember;
 
-void read_payload(const SendFields& fields, const SendLimits& limits, Payload& out,
-                  ItemProblems& problems) {
-  constexpr std::string_view kName = "payload";
-  if (!fields.payload) {
-    problems.add(kName, "is required");
+// Of a body that is one message, to a channel or to many users: as that of an item, but that there
+// are no payloads under names.
+void read_only_payload(const SendFields& fields, BatchCommon& common, Payload& out,
+                       ItemProblems& problems) {
+  if (!fields.text(Member::payload_ref).empty()) {
+    problems.add("payload_ref",
+                 "has nothing to refer to: only an object with items has payloads under names. "
+                 "Give payload or template instead");
     return;
   }
-  const auto problem = codec::read_payload(*fields.payload, limits.payload_bytes_max, out.own());
-  if (!problem.text.empty()) problems.add(kName, problem.text, problem.code);
+  common.read_payload(fields, out, problems);
 }
 
 // `own`: the members that the item has itself.
@@ -61,7 +61,7 @@ void read_batch_item(dom::element element, std::size_t index, BatchCommon& commo
     return;
   }
   SendFields fields;
-  read_send_fields(object, SendForm::item, fields, problems);
+  read_send_fields(object, fields, problems);
   if (common.has_defaults()) {
     SendFields all = fields;
     all.take_missing(common.defaults());
@@ -146,13 +146,14 @@ constexpr std::string_view kSingleMessage =
 constexpr const char* kWantsArray =
     "the body must be an array of messages: [{\"from_uid\":…,\"channel_id\":…,\"payload\":…}, …]";
 
-BatchBody read_legacy(dom::object object, const SendLimits& limits) {
+BatchBody read_legacy(dom::object object, const SendLimits& limits, const TemplateSet* templates) {
+  BatchCommon common(limits, templates);
   ItemProblems problems(1);
   SendFields fields;
   LegacyBatch batch;
-  read_send_fields(object, SendForm::other, fields, problems);
+  read_send_fields(object, fields, problems);
   BatchItem& message = batch.message;
-  if (problems.empty() && !fields.subscribers && !fields.payload)
+  if (problems.empty() && !fields.subscribers && !fields.chooses_payload())
     return Error(Errc::invalid, kWantsArray);
   if (problems.empty())
     read_id(fields.text(Member::from_uid), "from_uid", message.from_uid, problems);
@@ -165,11 +166,12 @@ BatchBody read_legacy(dom::object object, const SendLimits& limits) {
                        problems);
     }
   }
-  if (problems.empty()) read_payload(fields, limits, message.payload, problems);
+  if (problems.empty()) read_only_payload(fields, common, message.payload, problems);
   if (problems.empty()) read_optional_members(fields, limits, message, problems);
   if (!problems.empty()) return problems.first();
+  if (common.wants_templates()) return TemplatesWanted{common.take_wanted()};
   // One copy for all receivers.
-  message.payload = Payload(std::make_shared<const std::string>(std::move(message.payload.own())));
+  message.payload.share();
   message.channel_type = ChannelType::person;
   return batch;
 }
@@ -201,7 +203,8 @@ BatchBody parse_batch(const JsonText& body, const SendLimits& limits,
   if (const std::string_view twice = read_form(object, form); !twice.empty()) {
     return Error(Errc::invalid, std::string(twice) + " must not be given twice");
   }
-  return form.is_this() ? read_items_form(form, limits, templates) : read_legacy(object, limits);
+  return form.is_this() ? read_items_form(form, limits, templates)
+                        : read_legacy(object, limits, templates);
 }
 
 ItemBody parse_item(std::string_view text, std::size_t index, BatchCommon& common) {
@@ -279,25 +282,27 @@ std::string find_client_msg_no(std::string_view text) {
   if (!parsed || parsed->get_object().get(object) != simdjson::SUCCESS) return {};
   SendFields fields;
   ItemProblems unused(1);
-  read_send_fields(object, SendForm::item, fields, unused);
+  read_send_fields(object, fields, unused);
   const std::string_view found = fields.text(Member::client_msg_no);
   return found.size() <= kClientMsgNoBytesMax ? std::string(found) : std::string();
 }
 
-Result<BatchItem> parse_send(const JsonText& body, const SendLimits& limits) {
-  JD_TRY(const auto element, parse_json(body));
+SendBody parse_send(const JsonText& body, const SendLimits& limits, const TemplateSet* templates) {
+  auto parsed = parse_json(body);
+  if (!parsed) return std::move(parsed).error();
   dom::object object;
-  if (element.get_object().get(object) != simdjson::SUCCESS) {
+  if (parsed->get_object().get(object) != simdjson::SUCCESS) {
     return Error(Errc::invalid,
-                 element.is_array()
+                 parsed->is_array()
                      ? "the body must be an object: several messages go to /message/sendbatch"
                      : "the body must be an object, with the members of one message");
   }
+  BatchCommon common(limits, templates);
   ItemProblems problems(1);
   SendFields fields;
   BatchItem item;
-  read_send_fields(object, SendForm::other, fields, problems);
-  if (problems.empty()) read_payload(fields, limits, item.payload, problems);
+  read_send_fields(object, fields, problems);
+  if (problems.empty()) read_only_payload(fields, common, item.payload, problems);
   if (!problems.empty()) return problems.first();
 
   const bool targeted = fields.subscribers && fields.subscribers->size() > 0;
@@ -323,6 +328,7 @@ Result<BatchItem> parse_send(const JsonText& body, const SendLimits& limits) {
   }
   read_optional_members(fields, limits, item, problems);
   if (!problems.empty()) return problems.first();
+  if (common.wants_templates()) return TemplatesWanted{common.take_wanted()};
   return item;
 }
 

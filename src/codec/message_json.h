@@ -41,8 +41,8 @@ struct TemplatesWanted {
 };
 
 // One of: items, all of them good; the older object form; every bad item and member found (never
-// empty); what is to be looked up first; or what is wrong with the body as a whole (invalid or
-// too_large).
+// empty); what is to be looked up first; or what is wrong with the body as a whole (invalid,
+// too_large; not_found: the object form names a template that does not exist).
 using BatchBody = std::variant<std::vector<BatchItem>, LegacyBatch, std::vector<ItemProblem>,
                                TemplatesWanted, Error>;
 
@@ -69,9 +69,12 @@ Result<bool> read_head(std::string_view text, BatchCommon& common);
 // when there is none, or none that an answer may repeat.
 std::string find_client_msg_no(std::string_view text);
 
-// POST /message/send. The first problem in the order of the API's contract is reported. from_uid is
-// the system account when the caller named none; with subscribers and sync_once channel_id is empty
-// and channel_type may be none.
-Result<BatchItem> parse_send(const JsonText& body, const SendLimits& limits);
+// POST /message/send: the message; what is to be looked up first; or what is wrong: the first
+// problem in the order of the API's contract (invalid, too_large, not_found for a template).
+using SendBody = std::variant<BatchItem, TemplatesWanted, Error>;
+// from_uid is the system account when the caller named none; with subscribers and sync_once
+// channel_id is empty and channel_type may be none. `templates`: as of parse_batch().
+SendBody parse_send(const JsonText& body, const SendLimits& limits,
+                    const TemplateSet* templates = nullptr);
 
 }  // namespace jindou::codec

@@ -105,8 +105,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check_members(body, *good, fresh);
   }
 
-  const auto send = parse_send(body, limits);
-  if (send) {
+  auto single = parse_send(body, limits, &templates);
+  while (const auto* wanted = std::get_if<TemplatesWanted>(&single)) {
+    const std::size_t known = templates.size();
+    for (const TemplateRef& ref : wanted->refs) templates.put(ref, "{{name}}");
+    JD_ASSERT(templates.size() > known);
+    single = parse_send(body, limits, &templates);
+  }
+  if (const auto* send = std::get_if<BatchItem>(&single)) {
     check_item(*send, limits);
     const bool command = !send->subscribers.empty() && send->flags.sync_once;
     JD_ASSERT(command == send->channel_id.empty());

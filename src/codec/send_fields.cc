@@ -10,7 +10,8 @@ using Type = SendFieldType;
 constexpr Presence kNone = Presence::none;
 constexpr Presence kRequired = Presence::required;
 constexpr std::string_view kContent =
-    "the content; an object or array is stored as its compact text";
+    "the content; an object or array is stored as its compact text. Required unless `template` is "
+    "given";
 
 constexpr std::array<SendField, kSendMembers> kFields = {{
     {.member = SendMember::payload,
@@ -19,8 +20,6 @@ constexpr std::array<SendField, kSendMembers> kFields = {{
      .shown_type = "base64, object or array",
      .meaning = "the content; an object or array is stored as its compact text. Required unless "
                 "`payload_ref` or `template` is given",
-     .single = kRequired,
-     .object = kRequired,
      .single_meaning = kContent,
      .object_meaning = kContent},
     {.member = SendMember::payload_ref,
@@ -29,25 +28,18 @@ constexpr std::array<SendField, kSendMembers> kFields = {{
      .shown_type = "string",
      .meaning = "instead of `payload`: the name of one in the `payloads` of the request",
      .single = kNone,
-     .object = kNone,
-     .item_only = true},
+     .object = kNone},
     {.member = SendMember::template_name,
      .name = "template",
      .type = Type::text,
      .shown_type = "string",
-     .meaning = "instead of `payload`: the name of a stored template",
-     .single = kNone,
-     .object = kNone,
-     .item_only = true},
+     .meaning = "instead of `payload`: the name of a stored template"},
     {.member = SendMember::template_version,
      .name = "template_version",
      .type = Type::number,
      .shown_type = "number",
      .meaning = "which version of the template; 0: the newest",
-     .single = kNone,
-     .object = kNone,
-     .most = kTemplateVersionMax,
-     .item_only = true},
+     .most = kTemplateVersionMax},
     {.member = SendMember::vars,
      .name = "vars",
      .type = Type::variables,
@@ -55,9 +47,8 @@ constexpr std::array<SendField, kSendMembers> kFields = {{
      .meaning =
          "values for the places `{{name}}` of the payload, by name; without it they are text "
          "like any other",
-     .single = kNone,
-     .object = kNone,
-     .item_only = true},
+     .object_meaning = "values for the places `{{name}}` of the payload, by name, the same for all "
+                       "receivers; without it they are text like any other"},
     {.member = SendMember::from_uid,
      .name = "from_uid",
      .type = Type::id,

@@ -80,7 +80,6 @@ struct SendField {
   Presence object = Presence::optional;
   std::uint32_t most = 0;  // of a number
   bool in_header = false;  // may stand in the header and beside it; either place switches on
-  bool item_only = false;  // to other bodies it is unknown
   std::string_view single_meaning = {};  // where it is another one; empty: the same
   std::string_view object_meaning = {};
 };

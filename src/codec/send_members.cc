@@ -193,12 +193,10 @@ void SendFields::take_missing(const SendFields& defaults) {
   given |= defaults.given & ~kOfThePayload;
 }
 
-void read_send_fields(dom::object object, SendForm form, SendFields& fields,
-                      ItemProblems& problems) {
+void read_send_fields(dom::object object, SendFields& fields, ItemProblems& problems) {
   Repeats repeats;
   for (const auto member : object) {
     const SendField* field = find_send_field(member.key);
-    if (field != nullptr && field->item_only && form != SendForm::item) field = nullptr;
     if (!repeats.add(field, member.key)) {
       problems.add(member.key, "must not be given twice");
     } else if (field != nullptr) {

@@ -95,12 +95,8 @@ struct SendFields {
   void take_missing(const SendFields& defaults);
 };
 
-// To other bodies than an item of a batch some members are unknown.
-enum class SendForm : bool { item, other };
-
 // Reads what is there. What has a wrong type or is there twice is a problem, and `bad`.
-void read_send_fields(simdjson::dom::object object, SendForm form, SendFields& fields,
-                      ItemProblems& problems);
+void read_send_fields(simdjson::dom::object object, SendFields& fields, ItemProblems& problems);
 
 enum class UidCheck : bool { here, by_caller };
 

@@ -1,10 +1,11 @@
 """One batch in each of its forms: the same items to the server, and the same choices."""
 
+import base64
 import json
 import unittest
 import urllib.parse
 
-from harness import GROUP, ServerCase, b64, fresh, wait_until
+from harness import GROUP, PERSON, ServerCase, b64, fresh, wait_until
 from test_jobs import Jobs
 
 NDJSON = {"Content-Type": "application/x-ndjson"}
@@ -180,6 +181,129 @@ class OneForm(ServerCase):
                 told = self.assert_error(self.post(form, groups, numbers, headers=headers), 400)
                 self.assertIn("there may be 1000 items (api.maxBatch)", told["msg"])
         self.assertEqual(self.server.max_seq(group), 0)
+
+
+# A message of "shop" to one user, with these members of an item: where it goes, and the body.
+def by_itself(uid, members):
+    return "/message/send", {"from_uid": "shop", "channel_id": uid, "channel_type": PERSON,
+                             **members}, {}
+
+
+def to_many(uid, members):
+    return "/message/sendbatch", {"from_uid": "shop", "subscribers": [uid], **members}, {}
+
+
+def in_an_array(uid, members):
+    return "/message/sendbatch", [by_itself(uid, members)[1]], {}
+
+
+def with_defaults(uid, members):
+    return "/message/sendbatch", {"defaults": {"from_uid": "shop", "channel_type": PERSON},
+                                  "items": [{"channel_id": uid, **members}]}, {}
+
+
+def on_a_line(uid, members):
+    return "/message/sendbatch", json.dumps(in_an_array(uid, members)[1][0]), NDJSON
+
+
+FORMS_OF_ONE = (by_itself, to_many, in_an_array, with_defaults, on_a_line)
+
+
+class OneItem(ServerCase):
+    """What a message may have of variables and templates it may have in every form."""
+
+    def post(self, form, uid, members, **choices):
+        path, body, headers = form(uid, members)
+        asked = urllib.parse.urlencode(choices)
+        return self.server.post(path + ("?" + asked if asked else ""), body, headers=headers)
+
+    def read(self, uid):
+        return [json.loads(base64.b64decode(message["payload"]))["content"]
+                for message in self.server.messages("shop", PERSON, uid)]
+
+    def each(self):
+        for form in FORMS_OF_ONE:
+            with self.subTest(form=form.__name__):
+                yield form, fresh("u")
+
+    def assert_refused(self, answer, text):
+        self.assertIn(answer.status, (200, 400), answer)
+        self.assertIn(text, answer.body.decode())
+
+    def test_variables_are_filled_in(self):
+        greeting = {"type": 1, "content": "Hi {{name}}"}
+        for form, uid in self.each():
+            answer = self.post(form, uid, {"payload": greeting, "vars": {"name": "\"Ann\""}})
+            self.assertEqual(answer.status, 200, answer)
+            self.assertEqual(self.post(form, uid, {"payload": greeting}).status, 200)
+            self.assert_refused(self.post(form, uid, {"payload": greeting, "vars": {}}),
+                                'vars has no \\"name\\"')
+            self.assert_refused(self.post(form, uid, {"payload": greeting, "vars": 7}),
+                                "vars must be an object")
+            self.assertEqual(self.read(uid), ["Hi \"Ann\"", "Hi {{name}}"])
+
+    def test_a_stored_template_is_filled_in(self):
+        name = fresh("t")
+        for text in ("Old {{name}}", "Hello {{name}}"):
+            stored = self.server.must_post("/templates", {
+                "name": name, "payload": {"type": 1, "content": text}})
+        older = stored["version"] - 1
+        for form, uid in self.each():
+            answer = self.post(form, uid, {"template": name, "vars": {"name": "Ann"}})
+            self.assertEqual(answer.status, 200, answer)
+            answer = self.post(form, uid, {"template": name, "template_version": older,
+                                           "vars": {"name": "Ann"}})
+            self.assertEqual(answer.status, 200, answer)
+            self.assert_refused(self.post(form, uid, {"template": name}), 'vars has no \\"name\\"')
+            self.assert_refused(self.post(form, uid, {"template": "gone"}),
+                                'template \\"gone\\" does not exist')
+            self.assert_refused(
+                self.post(form, uid, {"template": name, "payload": {"content": "x"}}),
+                "give one of the three")
+            self.assert_refused(self.post(form, uid, {"payload_ref": "a"}), "payload_ref ")
+            self.assertEqual(self.read(uid), ["Hello Ann", "Old Ann"])
+
+    def test_also_in_a_job_and_all_or_none(self):
+        name = fresh("t")
+        self.server.must_post("/templates", {
+            "name": name, "payload": {"type": 1, "content": "Hello {{name}}"}})
+        jobs = Jobs(self.server)
+        for form, uid in self.each():
+            if form is by_itself:
+                continue
+            members = {"template": name, "vars": {"name": "Ann"}}
+            job = self.post(form, uid, members, **{"async": "true"})
+            self.assertEqual(job.status, 202, job)
+            self.assertEqual(jobs.wait(job.json()["id"])["accepted"], 1)
+            if form is not on_a_line:
+                answer = self.post(form, uid, members, atomic="true")
+                self.assertEqual(answer.status, 200, answer)
+                self.assertEqual(self.read(uid), ["Hello Ann"] * 2)
+
+    def test_a_held_message_is_filled_in(self):
+        uid = fresh("u")
+        answer = self.post(by_itself, uid, {"payload": {"content": "Hi {{name}}"},
+                                            "vars": {"name": "Ann"}}, hold_ms=1)
+        self.assertEqual(answer.status, 202, answer)
+        Jobs(self.server).wait(answer.json()["id"])
+        self.assertEqual(self.read(uid), ["Hi Ann"])
+
+    def test_a_repeat_under_a_key_outlives_the_template(self):
+        name = fresh("t")
+        for form, uid in self.each():
+            if form is on_a_line:
+                continue
+            self.server.must_post("/templates", {
+                "name": name, "payload": {"type": 1, "content": "Hello {{name}}"}})
+            path, body, _ = form(uid, {"template": name, "vars": {"name": "Ann"}})
+            key = {"Idempotency-Key": fresh("k")}
+            first = self.server.post(path, body, headers=key)
+            self.assertEqual(first.status, 200, first)
+            self.assertEqual(self.server.request("DELETE", "/templates/" + name).status, 200)
+            again = self.server.post(path, body, headers=key)
+            self.assertEqual((again.status, again.body), (200, first.body))
+            self.assertEqual(again.headers["idempotency-replay"], "true")
+            self.assertEqual(self.read(uid), ["Hello Ann"])
 
 
 if __name__ == "__main__":
