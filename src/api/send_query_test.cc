@@ -271,7 +271,7 @@ TEST(SendQueryOperations, NameWhatTheTableSays) {
                                           "`dry_run`, `keep`, `async`, `hold_ms`; as a job") !=
                 std::string::npos)
         << operation.body_lines;
-    EXPECT_TRUE(operation.body_rows.find("client_msg_no, if_last_seq, and variables") !=
+    EXPECT_TRUE(operation.body_rows.find("client_msg_no, if_last_seq, expire, no_persist") !=
                 std::string::npos)
         << operation.body_rows;
   }

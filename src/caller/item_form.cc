@@ -55,6 +55,7 @@ Result<ItemForm> ItemForm::create(const SendOptions& options) {
   defaults.source.from_uid = "; give --from, the sender";
   defaults.source.payload = "--template or --payload";
   defaults.source.payload_subject = "--payload";
+  defaults.source.instead = "say it with --payload, --template or --from, or send lines of NDJSON";
   JD_TRY(form.rows_, codec::CsvItems::create(defaults));
   return form;
 }

@@ -234,6 +234,8 @@ TEST(ItemForm, ColumnsThatMakeNoItems) {
   EXPECT_EQ(problem(options, {"channel_id"}),
             "--payload names {{name}}, and no column for variables has that name");
   EXPECT_NE(problem(options, {"channel_id", "name", "\xff"}).find("UTF-8"), std::string::npos);
+  EXPECT_NE(problem(options, {"channel_id", "name", "template"}).find("with --payload, --template"),
+            std::string::npos);
   SendOptions bare = options;
   bare.from = "";
   EXPECT_NE(problem(bare, {"channel_id", "name"}).find("--from"), std::string::npos);

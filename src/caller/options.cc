@@ -15,9 +15,10 @@ constexpr std::size_t kTokenFileBytesMax = 4096;
 
 constexpr const char* kSendFooter = R"(
 NDJSON: a JSON object a line, with the members of an item of POST /message/sendbatch.
-CSV: the first row names the columns. channel_id, channel_type, from_uid, client_msg_no and
-if_last_seq are members of the item, all others variables for the places {{name}} of the template
-or payload.
+CSV: the first row names the columns. channel_id, channel_type, from_uid, client_msg_no,
+if_last_seq, expire, no_persist, red_dot, sync_once, sender_conversation, topic, stream_no,
+is_stream and setting are members of the item, all others variables for the places {{name}} of the
+template or payload. From expire on a column is a variable instead where --payload names it.
 
 An item without client_msg_no gets one that is made of its content, its place in the input and
 --id. So the same file can be sent again after any failure: what was stored is not sent twice.

@@ -18,10 +18,22 @@ namespace jindou::codec {
 
 namespace {
 
-constexpr std::array<std::string_view, 5> kMemberColumns = {
-    "channel_id", "channel_type", "from_uid", "client_msg_no", "if_last_seq"};
+// Those with a default, or a place, of their own, and behind them those that go into the item as
+// they are. Not the members without effect: as variables they have one.
+constexpr std::size_t kMembersOfTheirOwn = 5;
+constexpr std::array<std::string_view, 14> kMemberColumns = {
+    "channel_id", "channel_type", "from_uid",  "client_msg_no", "if_last_seq",
+    "expire",     "no_persist",   "red_dot",   "sync_once",     "sender_conversation",
+    "topic",      "stream_no",    "is_stream", "setting",
+};
 
 constexpr std::string_view kPayloadRef = "payload_ref";
+
+// Members of an item that no column is.
+constexpr std::array<std::string_view, 8> kOtherMembers = {
+    "payload", kPayloadRef, "template",    "template_version",
+    "vars",    "header",    "subscribers", "sender_uid",
+};
 
 constexpr const char* kSaveAsUtf8 = "not in UTF-8; save the file as CSV in UTF-8";
 
@@ -39,6 +51,30 @@ bool is_number_within(std::string_view text, std::uint64_t least, std::uint64_t 
 void add_text_member(std::string& item, std::string_view name, std::string_view value) {
   item.append(",\"").append(name).append("\":");
   json_append_string(item, value);
+}
+
+// A member that has the value which the field says; the item's reader knows the rest of its rules.
+Result<void> add_plain_member(std::string& item, std::string_view name, std::string_view value) {
+  const SendField* const field = find_send_field(name);
+  JD_ASSERT(field != nullptr);
+  std::string takes;
+  if (field->type == SendFieldType::text) {
+    add_text_member(item, name, value);
+    return {};
+  }
+  if (field->type == SendFieldType::flag) {
+    if (value != "0" && value != "1" && value != "true" && value != "false") {
+      takes = "0 or 1, true or false";
+    }
+  } else if (!is_number_within(value, 0, field->most)) {
+    takes = "a number within 0.." + std::to_string(field->most);
+  }
+  if (!takes.empty()) {
+    return Error(Errc::invalid,
+                 std::string(name) + " is " + csv_name_in_quotes(value) + "; it is " + takes);
+  }
+  item.append(",\"").append(name).append("\":").append(value);
+  return {};
 }
 
 }  // namespace
@@ -84,13 +120,19 @@ Result<CsvItems> CsvItems::create(const CsvDefaults& defaults) {
 }
 
 CsvItems::Use CsvItems::use_of(std::string_view name) const {
-  static_assert(static_cast<std::size_t>(Use::if_last_seq) + 1 == kMemberColumns.size());
+  static_assert(static_cast<std::size_t>(Use::if_last_seq) + 1 == kMembersOfTheirOwn);
   const auto* const member = std::find(kMemberColumns.begin(), kMemberColumns.end(), name);
-  if (member != kMemberColumns.end()) return static_cast<Use>(member - kMemberColumns.begin());
+  const auto place = static_cast<std::size_t>(member - kMemberColumns.begin());
+  if (place < kMembersOfTheirOwn) return static_cast<Use>(place);
   if (shared_.has_head && name == kPayloadRef) return Use::payload_ref;
   const bool passed =
       std::find(passed_over_.begin(), passed_over_.end(), name) != passed_over_.end();
-  return passed ? Use::passed_over : Use::variable;
+  if (passed) return Use::passed_over;
+  return place < kMemberColumns.size() && !is_named(name) ? Use::plain : Use::variable;
+}
+
+bool CsvItems::is_named(std::string_view name) const {
+  return std::find(payload_names_.begin(), payload_names_.end(), name) != payload_names_.end();
 }
 
 bool CsvItems::has_column(Use use) const {
@@ -107,6 +149,14 @@ Result<void> CsvItems::set_columns(const std::vector<std::string_view>& names) {
     column.name = name;
     column.use = use_of(name);
     if (column.use == Use::variable) {
+      const bool is_member =
+          std::find(kOtherMembers.begin(), kOtherMembers.end(), name) != kOtherMembers.end();
+      if (is_member && !is_named(name)) {
+        return Error(Errc::invalid, "the column " + csv_name_in_quotes(name) +
+                                        " has the name of a member that rows do not take: " +
+                                        std::string(source_.instead) +
+                                        ", or give the column another name");
+      }
       const auto problem = variable_name_problem(name);
       if (!problem.empty()) {
         return Error(Errc::invalid, "the column " + csv_name_in_quotes(name) +
@@ -150,9 +200,7 @@ Result<void> CsvItems::choose_variables() {
   std::size_t variables = 0;
   for (Column& column : columns_) {
     if (column.use != Use::variable) continue;
-    const bool named = std::find(payload_names_.begin(), payload_names_.end(), column.name) !=
-                       payload_names_.end();
-    if (all_known && !named) {
+    if (all_known && !is_named(column.name)) {
       column.use = Use::unused;
     } else {
       ++variables;
@@ -191,6 +239,7 @@ Result<std::string> CsvItems::item_of(const std::vector<std::string_view>& field
   std::string_view last_seq;
   std::string_view payload_ref;
   std::string type = channel_type_ == 0 ? "" : std::to_string(channel_type_);
+  std::string plain;
   std::string variables = ",\"vars\":";
   JsonWriter vars(variables);
   vars.begin_object();
@@ -206,6 +255,9 @@ Result<std::string> CsvItems::item_of(const std::vector<std::string_view>& field
         break;
       case Use::client_msg_no: own_number = field; break;
       case Use::if_last_seq: last_seq = field; break;
+      case Use::plain:
+        if (!field.empty()) JD_RETURN_IF_ERROR(add_plain_member(plain, columns_[i].name, field));
+        break;
       case Use::payload_ref: payload_ref = field; break;
       case Use::variable: vars.string(columns_[i].name, field); break;
       case Use::unused:
@@ -228,6 +280,7 @@ Result<std::string> CsvItems::item_of(const std::vector<std::string_view>& field
   if (!type_is_shared) item.append(",\"channel_type\":").append(type);
   add_text_member(item, "from_uid", from);
   if (!last_seq.empty()) item.append(",\"if_last_seq\":").append(last_seq);
+  item.append(plain);
   if (!payload_ref.empty()) {
     add_text_member(item, kPayloadRef, payload_ref);
   } else if (!payload_members_.empty()) {

@@ -1,6 +1,8 @@
 // From the records of a CSV text (csv.h) to items of a batch: the first record names the columns,
 // every other one is an item. Some columns are members of the item (csv_member_columns()), all
-// others variables for the places of its payload.
+// others variables for the places of its payload. A name of both kinds is a variable where a place
+// of the payload that all rows are made into names it. Members that no column can be are refused:
+// they would do nothing.
 #pragma once
 
 #include <cstdint>
@@ -24,6 +26,10 @@ struct CsvSource {
   std::string_view from_uid = ", and the sender is not in the query";
   std::string_view payload = "the query parameter payload or template";
   std::string_view payload_subject = "the payload";
+  // What to do with a member that no column can be.
+  std::string_view instead =
+      "say it in the query (payload, template, template_version) or in the defaults of a line "
+      "before the columns";
 };
 
 // What all items have in common. A column takes the place of a default, where its field is not
@@ -89,6 +95,7 @@ class CsvItems {
     from_uid,
     client_msg_no,
     if_last_seq,
+    plain,        // a member that goes into the item as it is
     payload_ref,  // behind a head
     variable,
     unused,  // a variable that no place names
@@ -100,6 +107,8 @@ class CsvItems {
   };
 
   Use use_of(std::string_view name) const;
+  // Whether a place of the payload that all rows are made into has that name, as far as known here.
+  bool is_named(std::string_view name) const;
   bool has_column(Use use) const;
   Result<void> check_columns() const;
   Result<void> choose_variables();

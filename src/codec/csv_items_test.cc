@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
+
+#include "codec/send_fields.h"
 
 namespace jindou::codec {
 namespace {
@@ -111,6 +114,71 @@ TEST(CsvItems, ARowWithoutANumberGetsTheOneThatIsMadeForIt) {
             members + R"(,"client_msg_no":"made"})");
   EXPECT_EQ(seen, members);
   EXPECT_TRUE(items->item_of({"u", "A", "own"}, "", number).value().ends_with(R"(:"own"})"));
+}
+
+// What a row says of the message counts: none of it is left out.
+TEST(CsvItems, PlainMembersAreColumns) {
+  auto items = CsvItems::create(defaults());
+  ASSERT_TRUE(items);
+  ASSERT_TRUE(items->set_columns(
+      {"expire", "name", "channel_id", "no_persist", "topic", "sender_conversation", "setting"}));
+  EXPECT_EQ(items->item_of({"60", "A", "u1", "1", "a \"t\"", "false", "128"}, "").value(),
+            R"({"channel_id":"u1","channel_type":1,"from_uid":"sys","expire":60,"no_persist":1,)"
+            R"("topic":"a \"t\"","sender_conversation":false,"setting":128,)"
+            R"("payload":{"content":"Hi {{name}}"},"vars":{"name":"A"}})");
+  EXPECT_EQ(items->item_of({"", "A", "u1", "", "", "", ""}, "").value(),
+            R"({"channel_id":"u1","channel_type":1,"from_uid":"sys",)"
+            R"("payload":{"content":"Hi {{name}}"},"vars":{"name":"A"}})");
+  const auto told = [&items](const char* expire, const char* flag) {
+    const auto made = items->item_of({expire, "A", "u1", flag, "", "", ""}, "");
+    return made ? "" : made.error().detail();
+  };
+  EXPECT_EQ(told("316224000", "true"), "");
+  EXPECT_EQ(told("1700000000", ""), "expire is \"1700000000\"; it is a number within 0..316224000");
+  EXPECT_EQ(told("1h", ""), "expire is \"1h\"; it is a number within 0..316224000");
+  EXPECT_EQ(told("", "yes"), "no_persist is \"yes\"; it is 0 or 1, true or false");
+}
+
+TEST(CsvItems, AMemberThatThePayloadNamesIsAVariable) {
+  CsvDefaults all = defaults();
+  all.payload = R"({"content":"{{topic}} {{template}}"})";
+  auto items = CsvItems::create(all);
+  ASSERT_TRUE(items);
+  ASSERT_TRUE(items->set_columns({"channel_id", "topic", "template", "expire"}));
+  EXPECT_EQ(items->item_of({"u1", "t", "x", "9"}, "").value(),
+            R"({"channel_id":"u1","channel_type":1,"from_uid":"sys","expire":9,)"
+            R"("payload":{"content":"{{topic}} {{template}}"},)"
+            R"("vars":{"topic":"t","template":"x"}})");
+}
+
+TEST(CsvItems, MembersThatNoColumnCanBeAreRefused) {
+  CsvDefaults stored = defaults();
+  stored.payload.clear();
+  stored.template_name = "welcome";
+  for (const char* name : {"payload", "payload_ref", "template", "template_version", "vars",
+                           "header", "subscribers", "sender_uid"}) {
+    for (const CsvDefaults& all : {defaults(), stored}) {
+      EXPECT_EQ(problem_of(all, {"channel_id", "name", name}),
+                "the column \"" + std::string(name) +
+                    "\" has the name of a member that rows do not take: say it in the query "
+                    "(payload, template, template_version) or in the defaults of a line before "
+                    "the columns, or give the column another name");
+    }
+  }
+  // Without effect as members, they may be variables.
+  EXPECT_EQ(problem_of(stored, {"channel_id", "tag_key", "device_id"}), "");
+}
+
+// Each member of an item is a column, or is refused as one, or has no effect anyway.
+TEST(CsvItems, NoMemberOfAnItemIsLeftOut) {
+  const auto columns = csv_member_columns();
+  for (const SendField& field : send_fields()) {
+    const bool is_column = std::find(columns.begin(), columns.end(), field.name) != columns.end();
+    const bool is_refused = !problem_of(defaults(), {"channel_id", "name", field.name}).empty();
+    const bool without_effect =
+        field.member == SendMember::tag_key || field.member == SendMember::device_id;
+    EXPECT_TRUE(is_column || is_refused || without_effect) << field.name;
+  }
 }
 
 TEST(CsvItems, SomeColumnsArePassedOver) {

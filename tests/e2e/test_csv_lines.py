@@ -99,12 +99,34 @@ class CsvLines(ServerCase):
             self.assertEqual(self.server.max_seq(group), 3000)
             self.assertEqual(self.server.max_seq(group + "-behind"), 0)
 
+    def test_columns_may_be_members_of_the_item(self):
+        group = fresh("g")
+        *results, end = self.post(
+            "channel_id,name,expire,topic,no_persist\n%s,Ann,3600,news,\n%s,Bob,,,1\n"
+            "%s,Carl,1h,,\n" % (group, group, group))
+        self.assertEqual((end["accepted"], end["refused"]), (2, 1))
+        self.assertEqual([r["message_seq"] for r in results], [1, 0, 0])
+        self.assertEqual(results[2]["msg"],
+                         'line 4: expire is "1h"; it is a number within 0..316224000')
+        stored, = self.server.messages(group)
+        self.assertEqual((stored["expire"], stored["topic"]), (3600, "news"))
+
+    def test_a_member_that_the_payload_names_is_a_variable(self):
+        group = fresh("g")
+        self.post("channel_id,topic\n%s,News\n" % group,
+                  payload=json.dumps({"content": "On {{topic}}"}))
+        stored, = self.server.messages(group)
+        self.assertFalse(stored.get("topic"))
+        self.assertEqual(self.contents(group), ["On News"])
+
     def test_wrong_columns_send_nothing(self):
         group = fresh("g")
         rows = "".join("%s,n%d\n" % (group, i) for i in range(3000))
         for text, why in (("name,city\n" + rows, "no column has the name channel_id"),
                           ("channel_id,nom\n" + rows, "{{name}}"),
                           ('channel_id,na"me\n' + rows, "line 1: "),
+                          ("channel_id,name,subscribers\n%s,a,b\n" % group,
+                           'the column "subscribers" has the name of a member'),
                           ("", "the body is empty")):
             with self.subTest(why=why):
                 answer = self.server.post(path_of(), text, headers=CSV)
