@@ -305,6 +305,15 @@ Task<Result<Results>> send_until_failure(Services& services, Request& request,
   co_return Result<Results>(std::move(results));
 }
 
+// Whether the rate limits can ever let all of them pass at once. False: `response` says so.
+bool can_pass_together(Services& services, const Request& request,
+                       const std::vector<SendCommand>& commands, Response& response) {
+  if (!has_rate_limits(services)) return true;
+  const auto checked = services.deps.limits->check_together(*caller_of(request), commands);
+  if (!checked) answer_error(response, checked.error());
+  return checked.has_value();
+}
+
 Task<void> send_bound(Services& services, Request& request, Response& response,
                       std::vector<codec::BatchItem> items, Choices choices,
                       ReservationPtr reservation) {
@@ -312,6 +321,13 @@ Task<void> send_bound(Services& services, Request& request, Response& response,
   if (!co_await repeatable.begin()) co_return;
   auto [commands, client_msg_nos] = outgoing(services, repeatable, std::move(items));
   reservation.reset();  // the core admits it as a whole
+  if (choices.on_failure == OnFailure::all_none &&
+      !can_pass_together(services, request, commands, response)) {
+    services.items_refused.Increment(static_cast<double>(commands.size()));
+    // Under another configuration it may be sent.
+    co_await repeatable.end(false);
+    co_return;
+  }
   KeptBatch kept(services, request, choices.keep);
   if (!co_await kept.begin(response)) {
     co_await repeatable.end(false);
@@ -367,7 +383,8 @@ Task<void> send_bound(Services& services, Request& request, Response& response,
 }
 
 Task<void> rehearse_items(Services& services, Request& request, Response& response,
-                          std::vector<codec::BatchItem> items, ReservationPtr reservation) {
+                          std::vector<codec::BatchItem> items, const Choices& choices,
+                          ReservationPtr reservation) {
   std::vector<SendCommand> commands;
   std::vector<std::string> client_msg_nos;
   for (codec::BatchItem& item : items) {
@@ -377,6 +394,10 @@ Task<void> rehearse_items(Services& services, Request& request, Response& respon
   }
   items.clear();
   reservation.reset();  // the core admits it by itself
+  if (choices.on_failure == OnFailure::all_none &&
+      !can_pass_together(services, request, commands, response)) {
+    co_return;
+  }
   co_await rehearse(services, request, response, std::move(commands), std::move(client_msg_nos));
 }
 
@@ -400,7 +421,8 @@ Task<void> send_chosen(Services& services, Request& request, Response& response,
                        std::vector<codec::BatchItem> items, Choices choices,
                        ReservationPtr reservation) {
   if (choices.dry_run) {
-    co_await rehearse_items(services, request, response, std::move(items), std::move(reservation));
+    co_await rehearse_items(services, request, response, std::move(items), choices,
+                            std::move(reservation));
   } else {
     co_await send_bound(services, request, response, std::move(items), choices,
                         std::move(reservation));

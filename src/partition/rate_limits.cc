@@ -42,6 +42,18 @@ struct IdHash {
   std::size_t operator()(const TokenBuckets::Id& id) const noexcept { return id.low; }
 };
 
+using CountById = boost::unordered_flat_map<TokenBuckets::Id, std::uint64_t, IdHash>;
+
+// `of_one`: of which kind of one they are; empty: they are all. `whose`: the limit's.
+Error never_together(std::uint64_t messages, std::string_view of_one, std::string_view whose,
+                     const Rate& rate, std::string_view setting) {
+  return Error(Errc::too_large,
+               fmt::format("{} messages{} are to be sent all or none, and the rate limit of {} "
+                           "never lets more than {} pass at once ({}): nothing was sent; split the "
+                           "batch",
+                           messages, of_one, whose, rate.burst, setting));
+}
+
 }  // namespace
 
 // One batch, or what of it comes together.
@@ -146,7 +158,7 @@ class RateLimits::Charge {
   Limit scarce_ = Limit::total;         // which of them lets no more pass
   std::uint64_t short_of_portion_ = 0;  // refused for it
   TokenBuckets::Wait portion_wait_{0};
-  boost::unordered_flat_map<TokenBuckets::Id, std::uint64_t, IdHash> short_of_;
+  CountById short_of_;
 };
 
 RateLimits::RateLimits(const Clock& clock, std::size_t bucket_bytes_max, std::uint64_t seed)
@@ -243,6 +255,43 @@ std::optional<std::pair<std::size_t, SendResult>> RateLimits::charge_together(
     first.second.retry_after_ms = std::max(first.second.retry_after_ms, one.result.retry_after_ms);
   }
   return first;
+}
+
+Result<void> RateLimits::check_together(const CallerIdentity& caller,
+                                        const std::vector<SendCommand>& commands) const {
+  if (!enabled()) return {};
+  const RateRules rules = this->rules();
+  const std::uint64_t count = commands.size();
+  if (const Rate rate = key_rate(rules, caller); rate.on() && count > rate.burst) {
+    const std::string_view setting =
+        caller.key->rate.on() ? "the burst of the key" : "limits.keyBurst";
+    return never_together(count, "", "the API key", rate, setting);
+  }
+  if (rules.total.on() && count > rules.total.burst) {
+    return never_together(count, "", "the server", rules.total, "limits.burst");
+  }
+  if (rules.sender.on() && count > rules.sender.burst) {
+    CountById of_each;
+    std::uint64_t most = 0;
+    for (const SendCommand& command : commands) {
+      most = std::max(most, ++of_each[sender_bucket(command.from_uid)]);
+    }
+    if (most > rules.sender.burst) {
+      return never_together(most, " of one sender", "a sender", rules.sender, "limits.senderBurst");
+    }
+  }
+  if (rules.channel.on() && count > rules.channel.burst) {
+    CountById of_each;
+    std::uint64_t most = 0;
+    for (const SendCommand& command : commands) {
+      most = std::max(most, ++of_each[channel_bucket(command.channel)]);
+    }
+    if (most > rules.channel.burst) {
+      return never_together(most, " to one channel", "a channel", rules.channel,
+                            "limits.channelBurst");
+    }
+  }
+  return {};
 }
 
 std::size_t RateLimits::portion_max(const CallerIdentity& caller) const {

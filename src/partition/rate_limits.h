@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/mutex.h"
+#include "base/result.h"
 #include "model/caller.h"
 #include "model/channel.h"
 #include "model/message.h"
@@ -67,6 +68,12 @@ class RateLimits final : public IntakeStage {
   // are charged.
   std::optional<std::pair<std::size_t, SendResult>> charge_together(
       const CallerIdentity& caller, const std::vector<SendCommand>& commands, Binding binding);
+
+  // Whether so many messages can ever be charged all_or_none. Errors: too_large, with a sentence
+  // that names the limit and its setting: a full bucket holds fewer, so that waiting does not help.
+  // Cost: linear where the messages of one sender or channel may be too many, else none.
+  Result<void> check_together(const CallerIdentity& caller,
+                              const std::vector<SendCommand>& commands) const;
 
   // For who would rather wait: how many messages of this caller are best sent together, and how
   // long until so many may pass, as far as key and total are concerned.

@@ -202,6 +202,46 @@ TEST_F(RateLimitsTest, AllOrNoneAreCharged) {
   EXPECT_EQ(limits_.standings(*caller(), "u0")[0].level.tokens, 2U);
 }
 
+// Whoever were told to come again would come again for ever.
+TEST_F(RateLimitsTest, MoreThanABucketHoldsNeverPassTogether) {
+  const auto told_of = [this](const CallerPtr& who, const std::vector<SendCommand>& batch) {
+    const auto checked = limits_.check_together(*who, batch);
+    if (checked) return std::string("ok");
+    EXPECT_EQ(checked.error().code(), Errc::too_large);
+    EXPECT_FALSE(errc_retriable(checked.error().code()));
+    return checked.error().detail();
+  };
+  const std::vector<SendCommand> to_one = {message("ann", "g1"), message("bob", "g1"),
+                                           message("ann", "g1"), message("cid", "g1")};
+  EXPECT_EQ(told_of(caller("k"), to_one), "ok") << "no limits";
+  limits_.set_rules(rules({10, 4}, {10, 4}, {10, 2}, {10, 4}));
+  send_as(caller("k"), to_one);
+  EXPECT_EQ(told_of(caller("k"), to_one), "ok") << "later, when the buckets are full again";
+  limits_.set_rules(rules({10, 3}));
+  EXPECT_EQ(told_of(caller("k"), to_one),
+            "4 messages are to be sent all or none, and the rate limit of the server never lets "
+            "more than 3 pass at once (limits.burst): nothing was sent; split the batch");
+  limits_.set_rules(rules({}, {10, 3}));
+  EXPECT_EQ(told_of(caller("k"), to_one),
+            "4 messages are to be sent all or none, and the rate limit of the API key never lets "
+            "more than 3 pass at once (limits.keyBurst): nothing was sent; split the batch");
+  EXPECT_EQ(told_of(caller(), to_one), "ok") << "no key";
+  EXPECT_EQ(told_of(caller("own", {10, 1}), messages(2)),
+            "2 messages are to be sent all or none, and the rate limit of the API key never lets "
+            "more than 1 pass at once (the burst of the key): nothing was sent; split the batch");
+  limits_.set_rules(rules({}, {}, {10, 1}));
+  EXPECT_EQ(told_of(caller(), to_one),
+            "2 messages of one sender are to be sent all or none, and the rate limit of a sender "
+            "never lets more than 1 pass at once (limits.senderBurst): nothing was sent; split the "
+            "batch");
+  EXPECT_EQ(told_of(caller(), {message("ann", "g1"), message("bob", "g1")}), "ok");
+  limits_.set_rules(rules({}, {}, {}, {10, 3}));
+  EXPECT_EQ(told_of(caller(), to_one),
+            "4 messages to one channel are to be sent all or none, and the rate limit of a channel "
+            "never lets more than 3 pass at once (limits.channelBurst): nothing was sent; split "
+            "the batch");
+}
+
 TEST_F(RateLimitsTest, ThoseBeforeTheFirstAreCharged) {
   limits_.set_rules(rules({10, 3}));
   const auto over =

@@ -144,16 +144,25 @@ class Http(LimitsCase):
         self.load(perSecond=1, burst=5)
         group = fresh("g")
         items = [item(group) for _ in range(9)]
-        answer = self.batch(items, "?atomic=true")
-        body = self.assert_error(answer, 429)
-        self.assertIn("nothing was sent; item 5: the rate limit of the server", body["msg"])
-        self.assertGreaterEqual(int(answer.headers["retry-after"]), 3)
+        # More than there ever are at once: whoever came again would come again for ever.
+        for choice in ("?atomic=true", "?atomic=true&dry_run=true"):
+            answer = self.batch(items, choice)
+            body = self.assert_error(answer, 400)
+            self.assertEqual(body["code"], "too_large")
+            self.assertIn("never lets more than 5 pass at once (limits.burst)", body["msg"])
+            self.assertNotIn("retry-after", answer.headers)
         # It was charged nothing.
         answer = self.batch(items, "?on_error=stop")
         reasons = [r["reason"] for r in answer.json()]
         sent = reasons.count(1)
         self.assertIn(sent, (5, 6))
         self.assertEqual(reasons[sent:], [22] + [15] * (8 - sent))
+        self.assertEqual(len(self.batch_of(group)), sent)
+        # As many as there may be, when there are some again.
+        answer = self.batch(items[:5], "?atomic=true")
+        body = self.assert_error(answer, 429)
+        self.assertRegex(body["msg"], "nothing was sent; item [01]: the rate limit of the server")
+        self.assertGreaterEqual(int(answer.headers["retry-after"]), 3)
         self.assertEqual(len(self.batch_of(group)), sent)
 
     def test_a_dry_run_tells_and_charges_nothing(self):
