@@ -362,7 +362,8 @@ std::string_view refusal_text(const Error& error) {
 }  // namespace
 
 void answer_together(Response& response, const partition::TransactionResult& result,
-                     std::span<const std::string> client_msg_nos) {
+                     std::span<const std::string> client_msg_nos,
+                     std::span<const std::size_t> places) {
   if (result.made()) {
     std::vector<SendResult> sent;
     sent.reserve(result.commands.size());
@@ -372,23 +373,24 @@ void answer_together(Response& response, const partition::TransactionResult& res
   }
   const Error& error = result.error();
   if (!result.failed || error.code() == Errc::unknown_outcome) return answer_error(response, error);
-  answer_nothing_sent(response, *result.failed, result_of(error), refusal_text(error),
-                      client_msg_nos);
+  const std::size_t item = *result.failed;
+  answer_nothing_sent(response, places.empty() ? item : places[item], result_of(error),
+                      refusal_text(error), client_msg_nos[item]);
 }
 
-void answer_nothing_sent(Response& response, std::size_t index, const SendResult& result,
-                         std::string_view told, std::span<const std::string> client_msg_nos) {
+void answer_nothing_sent(Response& response, std::size_t place, const SendResult& result,
+                         std::string_view told, std::string_view client_msg_no) {
   response.status = status_of(result.code);
   response.overloaded = is_overload(result);
   set_retry_after(response, {&result, 1});
   JsonWriter json(response.body);
   json.begin_object();
   write_error_members(json, response.status, errc_name(result.code),
-                      "nothing was sent; item " + std::to_string(index) + ": " + std::string(told));
+                      "nothing was sent; item " + std::to_string(place) + ": " + std::string(told));
   json.begin_array("items");
   json.begin_object();
-  json.number("index", index);
-  write_batch_members(json, result, client_msg_nos[index]);
+  json.number("index", place);
+  write_batch_members(json, result, client_msg_no);
   json.end_object();
   json.end_array();
   json.end_object();

@@ -73,11 +73,13 @@ void answer_received(Response& response, std::span<const std::string> client_msg
 
 // The same of messages that were to be sent all or none: the array, or an error that says nothing
 // was sent, and names the item that was refused under `items`.
+// `places`: of the items in what the caller gave; empty: they are where they were.
 void answer_together(Response& response, const partition::TransactionResult& result,
-                     std::span<const std::string> client_msg_nos);
-// That error, for an item that was refused; `told`: why.
-void answer_nothing_sent(Response& response, std::size_t index, const SendResult& result,
-                         std::string_view told, std::span<const std::string> client_msg_nos);
+                     std::span<const std::string> client_msg_nos,
+                     std::span<const std::size_t> places);
+// That error, for an item that was refused, with its place; `told`: why.
+void answer_nothing_sent(Response& response, std::size_t place, const SendResult& result,
+                         std::string_view told, std::string_view client_msg_no);
 // The same, NDJSON form: one line, with its end, for the item with that index. The element of the
 // array form, with the index before it; of an item that was none also the `field`.
 void append_result_line(std::string& out, std::uint64_t index, const SendResult& result,

@@ -171,7 +171,7 @@ TEST(Answers, ThatTheServerHadNoRoomIsNotedOfEveryKindOfAnswer) {
     answer_send(single, result, "n", config::StatusStyle::number, config::RefusalStyle::status);
     EXPECT_EQ(single.overloaded, wanted);
     Response together;
-    answer_nothing_sent(together, 0, result, "why", std::vector<std::string>{"a"});
+    answer_nothing_sent(together, 0, result, "why", "a");
     EXPECT_EQ(together.overloaded, wanted);
     Response whole;
     answer_error(whole, Error(result.code, "why"));

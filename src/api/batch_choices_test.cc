@@ -100,6 +100,7 @@ TEST_F(AtomicBatch, TakesTheObjectFormToo) {
   EXPECT_EQ(bad.status, 400U);
   EXPECT_TRUE(has(bad.body, R"({"index":1,"field":"subscribers","client_msg_no":"n1",)"))
       << bad.body;
+  EXPECT_TRUE(has(bad.body, R"(the uid \"b@\" must not contain)")) << bad.body;
   EXPECT_FALSE(sent("a"));
   const Answer dry = post("/message/sendbatch?dry_run=true", object(R"("a","c")"));
   EXPECT_EQ(dry.status, 200U) << dry.body;
@@ -118,6 +119,25 @@ TEST_F(AtomicBatch, TakesTheObjectFormToo) {
   const Answer many = batch(object(R"("e","f")"));
   EXPECT_EQ(many.status, 400U);
   EXPECT_TRUE(has(many.body, "there may be 1 subscribers (api.maxBatch)")) << many.body;
+}
+
+// Blanks and repeats are no receivers, and the caller counts them all the same.
+TEST_F(AtomicBatch, NamesAReceiverByThePlaceInTheListOfTheCaller) {
+  const auto object = [](const std::string& uids) {
+    return R"({"from_uid":"u1","payload":"aGk=","subscribers":[)" + uids + "]}";
+  };
+  const Answer bad = batch(object(R"("a","","a","b","no@user")"));
+  EXPECT_EQ(bad.status, 400U);
+  EXPECT_TRUE(has(bad.body, R"("msg":"item 4: the uid \"no@user\" must not contain)")) << bad.body;
+  EXPECT_TRUE(has(bad.body, R"({"index":4,"field":"subscribers",)")) << bad.body;
+  EXPECT_EQ(post("/channel/info", R"({"channel_id":"b","channel_type":1,"ban":1})").status, 200U);
+  const Answer denied = batch(object(R"("a","","a","b")"));
+  EXPECT_EQ(denied.status, 403U);
+  EXPECT_TRUE(has(denied.body, "nothing was sent; item 3: ")) << denied.body;
+  EXPECT_TRUE(has(denied.body, R"("items":[{"index":3,)")) << denied.body;
+  // Of results there is one for each receiver.
+  const Answer dry = post("/message/sendbatch?dry_run=true", object(R"("a","","a","b")"));
+  EXPECT_TRUE(has(dry.body, R"("total":{"items":2,"accepted":1,)")) << dry.body;
 }
 
 // What stands before the item that fails is sent, and nothing behind it.

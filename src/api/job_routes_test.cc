@@ -73,7 +73,7 @@ TEST_F(JobRoutesTest, TheObjectFormHasAnItemForEachUser) {
   EXPECT_EQ(number_of(done, "refused"), 1U);
   const std::string refused = results(id, "?status=refused");
   EXPECT_TRUE(has(refused, R"({"index":1,)")) << refused;
-  EXPECT_TRUE(has(refused, "the uid must not contain '@'")) << refused;
+  EXPECT_TRUE(has(refused, R"(the uid \"b@c\" must not contain '@')")) << refused;
 }
 
 TEST_F(JobRoutesTest, LinesBecomeAJob) {

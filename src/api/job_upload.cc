@@ -404,7 +404,7 @@ Task<void> post_legacy_as_job(Services& services, Request& request, Response& re
       // As in a request that is no job: the place among those who receive it.
       repeatable.number(message, place++);
     }
-    const std::string text = "the uid " + std::string(why);
+    const std::string text = bad_receiver_text(uid, why);
     const auto add = [&] {
       return message.empty() ? upload.refuse(Errc::invalid, text) : upload.add(message.front());
     };

@@ -8,6 +8,8 @@ namespace jindou::api {
 namespace {
 
 constexpr std::string_view kSenderConversation = "sender_conversation";
+// Of a uid that is none, which may be of any length.
+constexpr std::size_t kShownUidBytes = 256;
 
 // 32 hex digits and a "0": the form other servers of this interface generate.
 std::string generate_client_msg_no(Random& random) {
@@ -45,6 +47,12 @@ SendCommand make_legacy_command(const codec::LegacyBatch& batch, const std::stri
   codec::BatchItem item = batch.message;
   item.channel_id = receiver;
   return make_command(std::move(item), random);
+}
+
+std::string bad_receiver_text(std::string_view uid, std::string_view problem) {
+  std::string text = "the uid \"";
+  text.append(uid.substr(0, kShownUidBytes)).append("\" ").append(problem);
+  return text;
 }
 
 void LegacyAnswer::write(std::string& out) const {

@@ -25,6 +25,10 @@ SendCommand make_command(codec::BatchItem item, Random& random);
 SendCommand make_legacy_command(const codec::LegacyBatch& batch, const std::string& receiver,
                                 Random& random);
 
+// Why a receiver of the object form is none: "the uid \"a@b\" must not …". What has no message of
+// its own is not named by anything else. `problem`: as id_problem() has it.
+std::string bad_receiver_text(std::string_view uid, std::string_view problem);
+
 // {"fail_uids":[…],"reason":[…]}: two parallel arrays, empty when nothing failed.
 class LegacyAnswer {
  public:

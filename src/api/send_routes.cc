@@ -42,8 +42,6 @@ using bodies::SendForm;
 constexpr std::size_t kLegacyPortionItems = 1000;
 constexpr std::size_t kLegacyPortionBytes = std::size_t{8} << 20;
 constexpr const char* kNotInTime = "not sent: the time for the request was over";
-// Of a uid that is none, in what is kept of a batch.
-constexpr std::size_t kShownUidBytes = 256;
 
 // About how many items a batch has, at the cost of looking for braces: objects that are in no
 // other, or where the batch is an object itself, in no other one. Braces in texts lead it astray;
@@ -314,9 +312,10 @@ bool can_pass_together(Services& services, const Request& request,
   return checked.has_value();
 }
 
+// `places`: of the items in the list of the caller; empty: it was a list of items.
 Task<void> send_bound(Services& services, Request& request, Response& response,
-                      std::vector<codec::BatchItem> items, Choices choices,
-                      ReservationPtr reservation) {
+                      std::vector<codec::BatchItem> items, std::vector<std::size_t> places,
+                      Choices choices, ReservationPtr reservation) {
   Repeatable repeatable(services, request, response);
   if (!co_await repeatable.begin()) co_return;
   auto [commands, client_msg_nos] = outgoing(services, repeatable, std::move(items));
@@ -356,8 +355,9 @@ Task<void> send_bound(Services& services, Request& request, Response& response,
       const Error error = error_of(over->second);
       co_await kept.fail(response, error);
       services.items_refused.Increment(static_cast<double>(commands.size()));
-      answer_nothing_sent(response, over->first, over->second, send_failure_text(over->second),
-                          client_msg_nos);
+      answer_nothing_sent(response, places.empty() ? over->first : places[over->first],
+                          over->second, send_failure_text(over->second),
+                          client_msg_nos[over->first]);
       co_await repeatable.end(false);
       co_return;
     }
@@ -377,7 +377,7 @@ Task<void> send_bound(Services& services, Request& request, Response& response,
     answer_items(request, response, sent, client_msg_nos, kept);
   } else {
     co_await kept.fail(response, result->error());
-    answer_together(response, *result, client_msg_nos);
+    answer_together(response, *result, client_msg_nos, places);
   }
   co_await repeatable.end(result->made() || !errc_retriable(result->error().code()));
 }
@@ -418,13 +418,13 @@ void take_items(Services& services, Request& request, Response& response,
 }
 
 Task<void> send_chosen(Services& services, Request& request, Response& response,
-                       std::vector<codec::BatchItem> items, Choices choices,
-                       ReservationPtr reservation) {
+                       std::vector<codec::BatchItem> items, std::vector<std::size_t> places,
+                       Choices choices, ReservationPtr reservation) {
   if (choices.dry_run) {
     co_await rehearse_items(services, request, response, std::move(items), choices,
                             std::move(reservation));
   } else {
-    co_await send_bound(services, request, response, std::move(items), choices,
+    co_await send_bound(services, request, response, std::move(items), std::move(places), choices,
                         std::move(reservation));
   }
 }
@@ -455,9 +455,7 @@ Task<void> send_legacy(Services& services, Request& request, Response& response,
       receivers.push_back(std::move(uid));
     } else {
       answer.add(uid, "the uid " + std::string(why));
-      // Which one it is: there is no message that would name it.
-      std::string text = "the uid \"" + uid.substr(0, kShownUidBytes) + "\" ";
-      text += why;
+      std::string text = bad_receiver_text(uid, why);
       co_await kept.refuse(Errc::invalid, std::move(text));
     }
   }
@@ -561,10 +559,10 @@ std::optional<std::vector<codec::BatchItem>> items_of(std::size_t most, codec::L
     std::string& uid = batch.subscribers[i];
     if (const std::string_view why = id_problem(uid); !why.empty()) {
       codec::ItemProblem& problem = problems.emplace_back();
-      problem.index = i;
+      problem.index = batch.places[i];
       problem.field = "subscribers";
       problem.client_msg_no = batch.message.client_msg_no;
-      problem.text = "the uid " + std::string(why);
+      problem.text = bad_receiver_text(uid, why);
       continue;
     }
     codec::BatchItem& item = items.emplace_back(batch.message);
@@ -606,7 +604,9 @@ Task<void> post_batch(Services& services, Request& request, Response& response) 
   }
   auto body = co_await read_batch(services, request, response);
   if (!body) co_return;
+  std::vector<std::size_t> places;
   if (auto* legacy = std::get_if<codec::LegacyBatch>(&*body); legacy != nullptr && choices->any()) {
+    places = legacy->places;
     auto items = items_of(services.options.send.items_max, std::move(*legacy), response);
     if (!items) co_return;
     body = codec::BatchBody(std::move(*items));
@@ -618,8 +618,8 @@ Task<void> post_batch(Services& services, Request& request, Response& response) 
     } else if (choices->received) {
       take_items(services, request, response, std::move(*items), std::move(reservation));
     } else if (choices->any()) {
-      co_await send_chosen(services, request, response, std::move(*items), *choices,
-                           std::move(reservation));
+      co_await send_chosen(services, request, response, std::move(*items), std::move(places),
+                           *choices, std::move(reservation));
     } else {
       co_await send_items(services, request, response, std::move(*items), choices->keep,
                           std::move(reservation));

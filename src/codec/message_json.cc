@@ -163,7 +163,7 @@ BatchBody read_legacy(dom::object object, const SendLimits& limits, const Templa
                    fields.text(Member::channel_id).empty() ? kNoSubscribers : kSingleMessage);
     } else {
       read_subscribers(*fields.subscribers, limits, UidCheck::by_caller, batch.subscribers,
-                       problems);
+                       problems, &batch.places);
     }
   }
   if (problems.empty()) read_only_payload(fields, common, message.payload, problems);

@@ -33,6 +33,8 @@ struct LegacyBatch {
   // No blanks, no repeats, at least one; not yet checked as uids, because a bad one is reported in
   // the answer and does not stop the others.
   std::vector<std::string> subscribers;
+  // Of each of them its place in the list of the caller, which may have blanks and repeats.
+  std::vector<std::size_t> places;
 };
 
 // Stored templates that items name and that have to be looked up before the text is read again.

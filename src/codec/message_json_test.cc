@@ -453,6 +453,7 @@ TEST(BatchObject, TakesOnePayloadForManyPersons) {
   EXPECT_TRUE(batch.message.flags.red_dot);
   EXPECT_FALSE(batch.message.client_msg_no_given);
   EXPECT_EQ(batch.subscribers, (std::vector<std::string>{"u1", "u2", "bad@uid"}));
+  EXPECT_EQ(batch.places, (std::vector<std::size_t>{0, 1, 3}));
 }
 
 TEST(BatchObject, TakesTheOptionalMembersOfAnItem) {

@@ -213,7 +213,8 @@ void read_send_fields(dom::object object, SendFields& fields, ItemProblems& prob
 }
 
 void read_subscribers(dom::array list, const SendLimits& limits, UidCheck check,
-                      std::vector<std::string>& out, ItemProblems& problems) {
+                      std::vector<std::string>& out, ItemProblems& problems,
+                      std::vector<std::size_t>* places) {
   constexpr std::string_view kName = "subscribers";
   if (list.size() == 0) return;
   if (list.size() > limits.subscribers_max) {
@@ -224,7 +225,9 @@ void read_subscribers(dom::array list, const SendLimits& limits, UidCheck check,
   }
   std::unordered_set<std::string_view> seen;
   seen.reserve(list.size());
+  std::size_t next = 0;
   for (const dom::element entry : list) {
+    const std::size_t place = next++;
     std::string_view uid;
     if (entry.get_string().get(uid) != simdjson::SUCCESS) {
       problems.add(kName, "must be an array of strings");
@@ -238,6 +241,7 @@ void read_subscribers(dom::array list, const SendLimits& limits, UidCheck check,
       }
     }
     out.emplace_back(uid);
+    if (places != nullptr) places->push_back(place);
   }
   if (out.empty()) problems.add(kName, "must name at least one user");
 }

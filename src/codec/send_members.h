@@ -101,9 +101,11 @@ void read_send_fields(simdjson::dom::object object, SendFields& fields, ItemProb
 enum class UidCheck : bool { here, by_caller };
 
 // Copies the list without blanks and repeats. A list of nothing but blanks is a problem and not an
-// empty list: empty means "everybody", which is the last thing its author had in mind.
+// empty list: empty means "everybody", which is the last thing its author had in mind. `places`, if
+// any, gets the place in the list of each, from 0; of one that is repeated the first.
 void read_subscribers(simdjson::dom::array list, const SendLimits& limits, UidCheck check,
-                      std::vector<std::string>& out, ItemProblems& problems);
+                      std::vector<std::string>& out, ItemProblems& problems,
+                      std::vector<std::size_t>* places = nullptr);
 
 // About what such a list takes in memory.
 std::size_t memory_of(const std::vector<std::string>& uids);
