@@ -160,7 +160,13 @@ Task<bool> read_with_templates(Services& services, Request& request, Response& r
   co_return true;
 }
 
-Task<void> post_send(Services& services, Request& request, Response& response) {
+// Of a message that was read: whose limits are told of beside those of the caller.
+struct Limited {
+  std::string from_uid;  // empty: nothing was read, or there are no limits
+  ChannelKey channel;
+};
+
+Task<void> send_one(Services& services, Request& request, Response& response, Limited& limited) {
   auto wish = wanted_job(request, SendForm::message, services.deps.clock.wall_ms());
   if (!wish) {
     answer_error(response, wish.error());
@@ -188,21 +194,19 @@ Task<void> post_send(Services& services, Request& request, Response& response) {
     co_await post_items_as_job(services, request, response, std::move(*wish), std::move(items));
     co_return;
   }
+  std::vector<SendCommand> commands;
+  commands.push_back(make_command(std::move(*parsed), services.deps.random));
+  if (has_rate_limits(services)) {
+    limited.from_uid = commands.front().from_uid;
+    limited.channel = commands.front().channel;
+  }
   Repeatable repeatable(services, request, response);
   if (!co_await repeatable.begin()) {
     tell_applied(request, response);
     co_return;
   }
-  std::vector<SendCommand> commands;
-  commands.push_back(make_command(std::move(*parsed), services.deps.random));
   repeatable.number(commands, 0);
   const std::string client_msg_no = commands.front().client_msg_no;
-  std::string from_uid;
-  ChannelKey channel;
-  if (has_rate_limits(services)) {
-    from_uid = commands.front().from_uid;
-    channel = commands.front().channel;
-  }
   const auto deadline = request_deadline(services);
   auto results = co_await send_commands(services, request, std::move(commands), deadline);
   if (!results) {
@@ -214,8 +218,18 @@ Task<void> post_send(Services& services, Request& request, Response& response) {
   answer_send(response, results->front(), client_msg_no, services.options.status_style,
               services.options.refusal_style);
   co_await repeatable.end(is_settled(*results));
-  add_rate_limit_fields(services, request, response, from_uid, channel);
   tell_applied(request, response);
+}
+
+// Behind it: what is stored under a key does not have the limits, and each repeat tells them.
+Task<void> post_send(Services& services, Request& request, Response& response) {
+  Limited limited;
+  co_await send_one(services, request, response, limited);
+  if (limited.from_uid.empty()) {
+    add_rate_limit_fields(services, request, response);
+  } else {
+    add_rate_limit_fields(services, request, response, limited.from_uid, limited.channel);
+  }
 }
 
 struct Outgoing {
@@ -642,9 +656,23 @@ Task<void> post_advised_batch(Services& services, Request& request, Response& re
   tell_applied(request, response);
 }
 
-Task<void> refuse_wish(Response& response, Error error) {
+Task<void> refuse_wish(Services& services, Request& request, Response& response, Error error) {
   answer_error(response, error);
+  add_rate_limit_fields(services, request, response);
   co_return;
+}
+
+// A job keeps to the limits by itself, and no batch of its caller is to be advised.
+Task<void> post_told_job(Services& services, Request& request, Response& response, JobWish wish) {
+  const SendForm form = form_of(request);
+  if (form == SendForm::batch || request.stream == nullptr) {
+    co_await post_job(services, request, response, std::move(wish));
+  } else if (form == SendForm::rows) {
+    co_await post_csv_as_job(services, request, response, std::move(wish));
+  } else {
+    co_await post_lines_as_job(services, request, response, std::move(wish));
+  }
+  add_rate_limit_fields(services, request, response);
 }
 
 bool comes_in_pieces(const Request& request) {
@@ -661,18 +689,13 @@ void add_fields_ahead(Services& services, Request& request, Response& response) 
 Task<void> post_sendbatch(Services& services, Request& request, Response& response) {
   const SendForm form = form_of(request);
   Result<JobWish> wish = wanted_job(request, form, services.deps.clock.wall_ms());
-  if (!wish) return refuse_wish(response, std::move(wish).error());
+  if (!wish) return refuse_wish(services, request, response, std::move(wish).error());
+  if (wish->wanted) return post_told_job(services, request, response, std::move(*wish));
   if (form == SendForm::batch || request.stream == nullptr) {
-    if (wish->wanted) return post_job(services, request, response, std::move(*wish));
     return post_advised_batch(services, request, response);
   }
-  if (form == SendForm::rows) {
-    if (wish->wanted) return post_csv_as_job(services, request, response, std::move(*wish));
-    add_fields_ahead(services, request, response);
-    return post_csv_stream(services, request, response);
-  }
-  if (wish->wanted) return post_lines_as_job(services, request, response, std::move(*wish));
   add_fields_ahead(services, request, response);
+  if (form == SendForm::rows) return post_csv_stream(services, request, response);
   return post_item_stream(services, request, response);
 }
 

@@ -159,6 +159,22 @@ class ContentCodings(ServerCase):
         short = self.server.get("/health", headers={"Accept-Encoding": "gzip"})
         self.assertNotIn("content-encoding", short.headers)
 
+    def test_not_those_that_are_written_piece_by_piece(self):
+        accept = {"Accept-Encoding": "gzip"}
+        text = "".join(json.dumps(one) + "\n" for one in json.loads(batch_of(fresh("g"), 60)))
+        lines = {"Content-Type": "application/x-ndjson", **accept}
+        answer = self.server.post("/message/sendbatch", text, headers=lines)
+        kept = self.server.post("/message/sendbatch?keep=true", text, headers=lines)
+        rows = self.server.post(
+            "/message/sendbatch?from_uid=u&channel_type=2&payload=x",
+            "channel_id\n" + "%s\n" % fresh("g") * 60,
+            headers={"Content-Type": "text/csv", **accept})
+        results = self.server.get("/jobs/%s/results" % kept.headers["batch-id"], headers=accept)
+        for each in (answer, kept, rows, results):
+            self.assertEqual(each.status, 200, each)
+            self.assertGreater(len(each.body), 1 << 10)
+            self.assertNotIn("content-encoding", each.headers)
+
     def test_the_pages_too(self):
         for path in ("/metrics", "/docs", "/docs/openapi.json"):
             plain = self.server.get(path, headers={"Accept-Encoding": "identity"})

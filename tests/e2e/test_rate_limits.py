@@ -249,6 +249,28 @@ class Http(LimitsCase):
         answer = self.batch([item(fresh("g"))], key=True)
         self.assertEqual(answer.headers["batch-advice"], "items=30, concurrency=8")
 
+    def test_every_answer_tells_of_the_limits(self):
+        self.load(perSecond=100, burst=1000, senderPerSecond=10, senderBurst=50)
+        group, name = fresh("g"), {"Idempotency-Key": fresh("k")}
+        policies = r'^"sender";q=50;w=5;qu="items", "total";q=1000;w=10;qu="items"$'
+        total = r'^"total";q=1000;w=10;qu="items"$'
+        lines = {"Content-Type": "application/x-ndjson"}
+        one = item(group, client_msg_no=fresh("n"))
+        for policy, status, answer in (
+                (policies, 200, self.post("/message/send", one, **name)),
+                (policies, 200, self.post("/message/send", one, **name)),
+                (total, 400, self.post("/message/send", {"x": 1})),
+                (total, 400, self.post("/message/send?atomic=true", one)),
+                (total, 202, self.post("/message/send?hold_ms=1", one)),
+                (total, 202, self.batch([one], "?async=true")),
+                (total, 202, self.post("/message/sendbatch?async=true", json.dumps(one), **lines)),
+                (total, 400, self.batch([{"x": 1}], "?async=true")),
+                (total, 400, self.batch([one], "?async=perhaps")),
+                (total, 400, self.batch([one], "?atomic=true&on_error=stop"))):
+            self.assertEqual(answer.status, status, answer)
+            self.assertRegex(answer.headers["ratelimit-policy"], policy, answer)
+            self.assertIn('"total";r=', answer.headers["ratelimit"])
+
     def test_without_limits_nothing_is_said(self):
         answer = self.batch([item(fresh("g"))])
         self.assertNotIn("ratelimit", answer.headers)
