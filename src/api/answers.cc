@@ -178,6 +178,8 @@ std::string_view send_failure_text(const SendResult& result) {
     case SendResult::Cause::sender_rate: return "the rate limit of the sender is reached";
     case SendResult::Cause::channel_rate: return "the rate limit of the channel is reached";
     case SendResult::Cause::total_rate: return "the rate limit of the server is reached";
+    case SendResult::Cause::listed_outsider:
+      return "subscribers may only name the two users of this channel";
   }
   switch (result.code) {
     case Errc::conflict:

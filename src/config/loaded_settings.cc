@@ -668,7 +668,7 @@ apiKeys:
 | `sha256` | the hash of the secret, as `jindou key` tells it; two while the secret is replaced, and both are good |
 | `scopes` | some of `send`, `read` and `administer`; the last includes all ([api.md](api.md#api-keys)) |
 | `senders` | as whom it may send; none: as anybody |
-| `channels` | where to, as `type:prefix` of the id, a person by uid; the type is a name, a number or `*`; none: anywhere |
+| `channels` | where to, as `type:prefix` of the id, a person by uid; the type is a name, a number or `*`; none: anywhere. Users that a message lists are persons, too ([api.md](api.md#api-keys)) |
 | `expires` | when it ends, in UTC: `2030-06-30` or `2030-06-30T12:00:00Z`; none: never |
 | `rate` | messages a second, instead of `limits.keyPerSecond` |
 | `burst` | how many of them at once after a pause; none: as many as in a second |

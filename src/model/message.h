@@ -179,8 +179,10 @@ struct SendResult {
     sender_rate = 4,   // of the sender,
     channel_rate = 5,  // of the channel,
     total_rate = 6,    // of all together
+    // It lists a user who is neither of the two of its channel.
+    listed_outsider = 7,
   };
-  static constexpr Cause kLastCause = Cause::total_rate;
+  static constexpr Cause kLastCause = Cause::listed_outsider;
   MessageId message_id{};
   MessageSeq message_seq{};
   Reason reason = Reason::system_error;

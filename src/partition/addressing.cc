@@ -1,5 +1,6 @@
 #include "partition/addressing.h"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,21 @@ std::uint64_t fnv1a(const std::vector<std::string>& uids) {
 std::string_view visitor_of(std::string_view id) {
   const auto bar = id.find('|');
   return bar == std::string_view::npos ? std::string_view() : id.substr(0, bar);
+}
+
+bool is_of_two(ChannelType type) {
+  return type == ChannelType::person || type == ChannelType::agent;
+}
+
+// The only user of the list besides the sender; empty when there are several, or none.
+std::string_view only_other(const std::vector<std::string>& listed, std::string_view sender) {
+  std::string_view only;
+  for (const std::string& uid : listed) {
+    if (uid == sender || uid == only) continue;
+    if (!only.empty()) return {};
+    only = uid;
+  }
+  return only;
 }
 
 // The log of a stored command to a list of users.
@@ -62,19 +78,28 @@ ChannelKey log_of(const Message& message) {
 
 std::string_view receiver_of(const SendCommand& command) {
   const std::string_view id = command.channel.id;
+  const bool targeted = is_targeted_command(command);
+  if (targeted || !is_of_two(command.channel.type)) {
+    const std::string_view listed = only_other(command.subscribers, command.from_uid);
+    if (targeted || !listed.empty()) return listed;
+  }
   std::string_view receiver;
-  if (is_targeted_command(command)) {
-    if (command.subscribers.size() == 1) receiver = command.subscribers.front();
-  } else {
-    switch (command.channel.type) {
-      case ChannelType::person:
-      case ChannelType::agent: receiver = peer_in_pair(id, command.from_uid); break;
-      case ChannelType::visitors: receiver = id; break;
-      case ChannelType::customer_service: receiver = visitor_of(id); break;
-      default: break;
-    }
+  switch (command.channel.type) {
+    case ChannelType::person:
+    case ChannelType::agent: receiver = peer_in_pair(id, command.from_uid); break;
+    case ChannelType::visitors: receiver = id; break;
+    case ChannelType::customer_service: receiver = visitor_of(id); break;
+    default: break;
   }
   return receiver == command.from_uid ? std::string_view() : receiver;
+}
+
+bool lists_outsider(const SendCommand& command) {
+  if (is_targeted_command(command) || !is_of_two(command.channel.type)) return false;
+  const auto halves = split_pair_id(command.channel.id);
+  return std::ranges::any_of(command.subscribers, [&halves](const std::string& uid) {
+    return uid != halves.first && uid != halves.second;
+  });
 }
 
 std::vector<std::string> named_users(const ChannelKey& channel) {

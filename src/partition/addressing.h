@@ -27,9 +27,12 @@ ChannelKey log_of(const Message& message);
 ChannelKey position_channel_of(const Message& command);
 
 // The one person whom the message is for, other than its sender, and whose inbox has a say in it:
-// the other half of a pair, the visitor of a channel, the only user of a targeted command. Empty
-// when there is none. A view into the command.
+// the other half of a pair, the only user that it lists, of a list of several or none the visitor
+// of a channel. Empty when there is none. A view into the command.
 std::string_view receiver_of(const SendCommand& command);
+
+// True for a message to a pair that lists a user who is neither of the two.
+bool lists_outsider(const SendCommand& command);
 
 // The users that the id of a channel names: both of a pair, a visitor.
 std::vector<std::string> named_users(const ChannelKey& channel);

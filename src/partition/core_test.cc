@@ -254,6 +254,29 @@ SendCommand to_person(SendCommand command, const std::string& to) {
   return command;
 }
 
+TEST_F(Core, AListOfOneUserIsNoWayRoundThatUsersInbox) {
+  ChangeMembers deny;
+  deny.channel = ChannelKey("u2", ChannelType::person);
+  deny.list = MemberList::denylist;
+  deny.uids = {"u1"};
+  ASSERT_TRUE(change(deny).has_value());
+  auto to_one = to_group("any", "a");
+  to_one.subscribers = {"u2"};
+  EXPECT_EQ(send({to_one})[0].reason, Reason::in_denylist);
+  inboxes_->clear();
+  EXPECT_EQ(send({to_one})[0].reason, Reason::in_denylist);
+  to_one.subscribers = {"u2", "u3"};
+  EXPECT_TRUE(send({to_one})[0].ok());
+  auto to_other = to_person(to_group("", "b"), "u3");
+  to_other.subscribers = {"u2"};
+  const SendResult refused = send({to_other})[0];
+  EXPECT_EQ(refused.reason, Reason::not_allow_send);
+  EXPECT_EQ(refused.cause, SendResult::Cause::listed_outsider);
+  EXPECT_EQ(payloads("any"), std::vector<std::string>{"a"});
+  const MutexLock lock(sink_.mutex);
+  EXPECT_EQ(sink_.messages().size(), 1U);
+}
+
 // Whether the inboxes are in memory or have to be read; they are of any partition.
 TEST_F(Core, ADenialThatWasAnsweredHoldsForTheNextMessage) {
   for (int i = 0; i < 12; ++i) {

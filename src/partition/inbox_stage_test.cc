@@ -106,6 +106,17 @@ TEST_F(InboxStageTest, BothOfAPairAreRead) {
   EXPECT_TRUE(what->commands()[0].receiver_inbox.inbox->flags.ban);
 }
 
+TEST_F(InboxStageTest, ThatOfTheOnlyListedUserIsRead) {
+  ban("u2", true);
+  const auto what = batch("u1", {0});
+  what->commands()[0].subscribers = {"u2"};
+  send("a", what);
+  read();
+  EXPECT_EQ(gone_, Names{"a"});
+  ASSERT_NE(what->commands()[0].receiver_inbox.inbox, nullptr);
+  EXPECT_TRUE(what->commands()[0].receiver_inbox.inbox->flags.ban);
+}
+
 TEST_F(InboxStageTest, NothingIsReadForTheSystemAccount) {
   const auto what = batch(std::string(kSystemUid), {0});
   what->commands()[0].channel =

@@ -1,6 +1,8 @@
 #include "partition/intake_rights.h"
 
 #include <algorithm>
+#include <string>
+#include <vector>
 
 #include "partition/addressing.h"
 
@@ -30,10 +32,20 @@ std::optional<SendResult> key_refusal(const ApiKey& key, std::string_view uid,
 }
 
 std::optional<SendResult> key_refusal(const ApiKey& key, const SendCommand& command) {
-  if (!is_targeted_command(command)) return key_refusal(key, command.from_uid, command.channel);
-  if (!key.may_send_as(command.from_uid)) return refuse(SendResult::Cause::key_sender);
-  const bool all = std::ranges::all_of(command.subscribers, [&key](const std::string& uid) {
-    return key.may_send_to(ChannelType::person, uid);
+  // Users who are reached by the channel itself, listed or not.
+  std::vector<std::string> reached;
+  if (is_targeted_command(command)) {
+    if (!key.may_send_as(command.from_uid)) return refuse(SendResult::Cause::key_sender);
+  } else {
+    if (auto why = key_refusal(key, command.from_uid, command.channel)) return why;
+    if (command.subscribers.empty()) return std::nullopt;
+    reached = named_users(command.channel);
+    reached.push_back(command.from_uid);
+  }
+  // Others are reached by the list, whoever is in the channel.
+  const bool all = std::ranges::all_of(command.subscribers, [&](const std::string& uid) {
+    return key.may_send_to(ChannelType::person, uid) ||
+           std::ranges::find(reached, uid) != reached.end();
   });
   if (!all) return refuse(SendResult::Cause::key_channel);
   return std::nullopt;

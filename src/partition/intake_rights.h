@@ -13,8 +13,9 @@
 
 namespace jindou::partition {
 
-// Why the key may not send this; none: it may. A command to a list of users needs each of them as a
-// person.
+// Why the key may not send this; none: it may. Each user whom it lists has to be one whom the
+// channel reaches by its id, or one whom the key may send to as a person; of a command to a list of
+// users each has to be the latter.
 std::optional<SendResult> key_refusal(const ApiKey& key, const SendCommand& command);
 // The same of whoever does something in the channel (internal id) as that user.
 std::optional<SendResult> key_refusal(const ApiKey& key, std::string_view uid,

@@ -89,6 +89,26 @@ TEST_F(RightsTest, ACommandToUsersNeedsEachOfThem) {
   EXPECT_EQ(send_with({}, channels, {command})[0].cause, Cause::key_channel);
 }
 
+TEST_F(RightsTest, AListReachesNobodyWhomTheKeyMayNotSendTo) {
+  const std::vector<ChannelPattern> channels = {
+      {ChannelType::group, "o-"}, {ChannelType::person, "u-"}, {ChannelType::visitors, "v"}};
+  SendCommand command = to_group("o-1", "a");
+  const auto told = [&](const ChannelKey& channel, std::vector<std::string> listed) {
+    command.channel = channel;
+    command.subscribers = std::move(listed);
+    return send_with({}, channels, {command})[0].cause;
+  };
+  const ChannelKey group("o-1", ChannelType::group);
+  const ChannelKey visitors("v", ChannelType::visitors);
+  EXPECT_EQ(told(group, {"u-1", "u-2"}), Cause::other);
+  EXPECT_EQ(told(group, {"x"}), Cause::key_channel);
+  EXPECT_EQ(told(group, {"u-1", "x"}), Cause::key_channel);
+  EXPECT_EQ(told(group, {command.from_uid}), Cause::other) << "who sends it";
+  EXPECT_EQ(told(visitors, {"v"}), Cause::other) << "whom the channel is of";
+  EXPECT_EQ(told(visitors, {"w"}), Cause::key_channel);
+  EXPECT_EQ(told(ChannelKey("p-1", ChannelType::group), {"u-1"}), Cause::key_channel);
+}
+
 TEST_F(RightsTest, OthersAreNotLookedAt) {
   EXPECT_TRUE(send_with({}, {}, {to_group("g1", "a")})[0].ok());
   EXPECT_TRUE(send({to_group("g1", "a")})[0].ok());

@@ -1,5 +1,7 @@
 #include "partition/permission.h"
 
+#include <algorithm>
+
 #include "partition/addressing.h"
 
 namespace jindou::partition {
@@ -16,7 +18,14 @@ Result<Reason> check_sender(const SendCommand& command, PermissionFacts& facts) 
   return Reason::success;
 }
 
-// Rules 8 to 12: a person decides who may write to them, whatever the type of the channel.
+// Whether the message is for `to` only because it lists them.
+bool is_picked_out(const SendCommand& command, std::string_view to) {
+  if (command.subscribers.empty()) return false;
+  const auto named = named_users(command.channel);
+  return std::ranges::find(named, to) == named.end();
+}
+
+// Rules 9 to 12: a person decides who may write to them, whatever the type of the channel.
 Result<Reason> check_receiver(const SendCommand& command, const PermissionPolicy& policy,
                               bool strict, PermissionFacts& facts) {
   const std::string_view to = receiver_of(command);
@@ -30,6 +39,8 @@ Result<Reason> check_receiver(const SendCommand& command, const PermissionPolicy
     return Reason::success;
   }
   if (is_targeted_command(command)) return Reason::not_in_allowlist;
+  // Where somebody is in a channel of many, its lists say who writes to them there.
+  if (is_picked_out(command, to)) return Reason::success;
   // Who serves visitors is for the operator to say, by the channel's subscribers.
   if (command.channel.type == ChannelType::visitors) return Reason::success;  // rule 16
   if (command.channel.type == ChannelType::customer_service) {
@@ -85,6 +96,7 @@ Result<Reason> check_send(const SendCommand& command, const PermissionPolicy& po
   if (type == ChannelType::agent && peer_in_pair(command.channel.id, command.from_uid).empty()) {
     return Reason::not_allow_send;
   }
+  if (lists_outsider(command)) return Reason::not_allow_send;  // rule 8a
   JD_TRY(const Reason receiver, check_receiver(command, policy, strict, facts));
   if (receiver != Reason::success) return receiver;
   switch (type) {

@@ -258,5 +258,123 @@ TEST(TargetedCommands, ToSeveralAreBoundByTheSendersOwnFlagsOnly) {
   EXPECT_EQ(*check_send(command, policy, facts), Reason::success);
 }
 
+class ListedUsers : public ::testing::Test {
+ protected:
+  using Lists = std::vector<std::vector<std::string>>;
+
+  // What HTTP is told under api.sendCheck.
+  Reason told(SendCheck check = SendCheck::trusted) {
+    policy_.http_check = check;
+    return *check_send(command_, policy_, facts_);
+  }
+  void SetUp() override {
+    command_.from_uid = "u1";
+    command_.channel = ChannelKey("g1", ChannelType::group);
+    member(facts_);
+  }
+
+  FakeFacts facts_;
+  SendCommand command_;
+  PermissionPolicy policy_;
+};
+
+TEST_F(ListedUsers, TheOnlyOneDecidesWhateverTheChannel) {
+  facts_.inboxes["u2"].denylist.insert("u1");
+  const ChannelKey channels[] = {
+      ChannelKey("g1", ChannelType::group), ChannelKey("v1", ChannelType::visitors),
+      ChannelKey("v1|g", ChannelType::customer_service), ChannelKey("i1", ChannelType::info),
+      ChannelKey("t1", ChannelType::temp)};
+  Lists lists;
+  lists.push_back({"u2"});
+  lists.push_back({"u2", "u1"});
+  lists.push_back({"u1", "u2", "u2"});
+  for (const ChannelKey& channel : channels) {
+    command_.channel = channel;
+    for (const auto& list : lists) {
+      command_.subscribers = list;
+      EXPECT_EQ(told(), Reason::in_denylist) << channel.id;
+      EXPECT_EQ(told(SendCheck::channel), Reason::success) << channel.id;
+    }
+    command_.subscribers = {"u3"};
+    EXPECT_EQ(told(), Reason::success) << channel.id;
+    command_.subscribers = {"u1"};
+    EXPECT_EQ(told(), Reason::success) << channel.id;
+  }
+  facts_.inboxes["u3"].flags.ban = true;
+  command_.subscribers = {"u3"};
+  EXPECT_EQ(told(), Reason::ban);
+  command_.subscribers = {"u2"};
+  command_.from_uid = "robot";
+  EXPECT_EQ(told(), Reason::success) << "a system account writes to everybody";
+}
+
+TEST_F(ListedUsers, OfSeveralTheRulesOfTheChannelHold) {
+  facts_.inboxes["u2"].denylist.insert("u1");
+  command_.subscribers = {"u2", "u3"};
+  EXPECT_EQ(told(), Reason::success);
+  facts_.lists[MemberList::denylist].insert("u1");
+  EXPECT_EQ(told(), Reason::in_denylist);
+  command_.channel = ChannelKey("u2|g", ChannelType::customer_service);
+  EXPECT_EQ(told(), Reason::in_denylist) << "the visitor, of whom the channel is";
+}
+
+TEST_F(ListedUsers, AllowlistsDoNotBindInChannelsOfMany) {
+  policy_.person_allowlist_enforced = true;
+  command_.subscribers = {"u2"};
+  EXPECT_EQ(told(SendCheck::strict), Reason::success);
+  command_.channel = ChannelKey("u2|g", ChannelType::customer_service);
+  facts_.lists.clear();
+  EXPECT_EQ(told(SendCheck::strict), Reason::not_in_allowlist) << "whose channel it is";
+  command_.channel = ChannelKey("u1|g", ChannelType::customer_service);
+  EXPECT_EQ(told(SendCheck::strict), Reason::success) << "a visitor to one who serves";
+}
+
+TEST_F(ListedUsers, OfAPairAreItsTwoUsers) {
+  const ChannelKey pairs[] = {ChannelKey("u2@u1", ChannelType::person),
+                              ChannelKey("u1@u2", ChannelType::agent)};
+  Lists wrong;
+  wrong.push_back({"u3"});
+  wrong.push_back({"u2", "u3"});
+  wrong.push_back({"u1", "u2@u1"});
+  Lists right;
+  right.push_back({"u2"});
+  right.push_back({"u1"});
+  right.push_back({"u1", "u2"});
+  for (const ChannelKey& pair : pairs) {
+    command_.channel = pair;
+    for (const auto& list : wrong) {
+      command_.subscribers = list;
+      EXPECT_EQ(told(), Reason::not_allow_send);
+      EXPECT_EQ(told(SendCheck::strict), Reason::not_allow_send);
+      EXPECT_EQ(told(SendCheck::channel), Reason::success);
+    }
+    for (const auto& list : right) {
+      command_.subscribers = list;
+      EXPECT_EQ(told(), Reason::success);
+      facts_.inboxes["u2"].denylist.insert("u1");
+      EXPECT_EQ(told(), Reason::in_denylist) << "whoever of the two is listed";
+      facts_.inboxes.clear();
+    }
+    // A command to a list of users is no message of the channel.
+    command_.subscribers = {"u3"};
+    command_.flags.sync_once = true;
+    EXPECT_EQ(told(), Reason::success);
+    command_.flags.sync_once = false;
+    command_.from_uid = kSystemUid;
+    EXPECT_EQ(told(), Reason::success);
+    command_.from_uid = "u1";
+  }
+}
+
+TEST(TargetedCommands, ToOneUserAndTheSenderAreBoundByThatUsersInbox) {
+  FakeFacts facts;
+  facts.inboxes["u2"].denylist.insert("u1");
+  SendCommand command;
+  command.from_uid = "u1";
+  command.flags.sync_once = true;
+  command.subscribers = {"u1", "u2"};
+  EXPECT_EQ(*check_send(command, PermissionPolicy(), facts), Reason::in_denylist);
+}
+
 }  // namespace
 }  // namespace jindou::partition

@@ -33,6 +33,14 @@ SendResult refused_by_moderation(const SendCommand& command) {
   return result;
 }
 
+SendResult refused_by_rule(const SendCommand& command, Reason reason) {
+  SendResult result = SendResult::refuse(reason, Errc::denied);
+  if (reason == Reason::not_allow_send && lists_outsider(command)) {
+    result.cause = SendResult::Cause::listed_outsider;
+  }
+  return result;
+}
+
 SendResult last_seq_differs(std::uint64_t last_seq) {
   SendResult result = SendResult::refuse(Reason::last_seq_differs, Errc::conflict);
   result.last_seq = last_seq;
@@ -94,7 +102,7 @@ Result<SendResult> Sending::evaluate(SendCommand& command, Txn& txn) {
   }
   SendFacts facts(deps_.receivers, deps_.channels, deps_.accounts, prepared.channel, command);
   JD_TRY(const Reason reason, check_send(command, options_.permission, facts));
-  if (reason != Reason::success) return SendResult::refuse(reason, Errc::denied);
+  if (reason != Reason::success) return refused_by_rule(command, reason);
 
   // Everything that can fail comes before the first change of state.
   if (targeted) {

@@ -348,7 +348,7 @@ TEST(JobResults, KeepWhatARefusalWasToldIn) {
   expect_refusals(bytes, decode_job_results);
   // A cause and a place that there are not, and a table without anything.
   std::string other = bytes;
-  other[3] = 7;
+  other[3] = static_cast<char>(static_cast<int>(SendResult::kLastCause) + 1);
   EXPECT_FALSE(decode_job_results(other));
   other = bytes;
   other[21] = 3;

@@ -12,6 +12,7 @@ import unittest
 
 from harness import PERSON, ServerCase, binary, fresh, item, wait_until
 from operations_page import run_shown
+from wkproto import RECV
 
 MANAGER = "manager-token-of-this-test"
 
@@ -212,6 +213,18 @@ class Keys(ServerCase):
         legacy = {"from_uid": "ann", "subscribers": ["u1"], "payload": "aGk="}
         answer = self.call("bot", "POST", "/message/sendbatch", legacy)
         self.assertEqual(answer.json()["fail_uids"], ["u1"])
+
+    def test_a_list_of_users_is_no_way_round_the_channels_of_a_key(self):
+        self.load({"shop": {"scopes": ["send"], "channels": ["group:orders-", "person:c-"]}})
+        group, customer, other = fresh("orders-"), fresh("c-"), fresh("u")
+        with self.server.client(customer) as one, self.server.client(other) as two:
+            answer = self.call("shop", "POST", "/message/sendbatch", [
+                item(group, subscribers=[customer]), item(group, subscribers=[other]),
+                item(group, subscribers=[customer, other])])
+            self.assertEqual([r["reason"] for r in answer.json()], [1, 11, 11])
+            self.assertEqual(answer.json()[1]["msg"], "the API key may not send to this channel")
+            self.assertEqual(one.recv().channel_id, group)
+            two.expect_none(RECV, timeout=0.1)
 
     def test_all_or_none_of_a_batch_with_another_sender(self):
         self.load({"bot": {"scopes": ["send", "read"], "senders": ["bot"]}})

@@ -478,6 +478,37 @@ class Permissions(Channels):
                 "header": {"sync_once": 1}})
             self.expect((answer.status, answer.json()["reason"]), 4 if self.lists else 1)
 
+    def test_11_the_only_listed_user_decides_in_every_channel(self):
+        receiver, other, sender = fresh("r"), fresh("o"), fresh("s")
+        group = self.group(sender)
+        self.server.must_post("/channel/blacklist_add", {
+            "channel_id": receiver, "channel_type": PERSON, "uids": [sender]})
+        denied = 4 if self.lists else 1
+        with self.server.client(receiver) as session:
+            for listed in ([receiver], [receiver, sender]):
+                self.expect(self.send(group, sender, subscribers=listed), denied)
+                if denied == 1:
+                    self.assertEqual(session.recv().channel_id, group)
+            session.expect_none(RECV, timeout=0.1)
+            # Of several it is a message to a channel of many.
+            self.expect(self.send(group, sender, subscribers=[receiver, other]), 1)
+            self.assertEqual(session.recv().channel_id, group)
+        self.expect(self.send(group, sender, subscribers=[other]), 1)
+        self.expect(self.send(group, "____system", subscribers=[receiver]), 1)
+
+    def test_8a_a_person_channel_reaches_nobody_but_its_two_users(self):
+        receiver, other, sender = fresh("r"), fresh("o"), fresh("s")
+        self.info(receiver, PERSON, allow_stranger=1)
+        for listed in ([receiver], [sender], [sender, receiver]):
+            self.expect(self.send(receiver, sender, PERSON, subscribers=listed), 1)
+        for listed in ([other], [receiver, other]):
+            self.expect(self.send(receiver, sender, PERSON, subscribers=listed),
+                        11 if self.lists else 1)
+        if self.lists:
+            told = self.server.post("/message/send", item(
+                receiver, from_uid=sender, channel_type=PERSON, subscribers=[other])).json()
+            self.assertIn("subscribers may only name the two users of this channel", told["msg"])
+
     def test_14_visitors_may_write_to_themselves(self):
         visitor = fresh("v")
         self.expect(self.send(visitor, visitor, 10), 1)

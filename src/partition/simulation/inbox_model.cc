@@ -45,7 +45,8 @@ bool Judges::allow(const SendResult& result) const {
   if (result.state != SendResult::State::refused) return true;
   if (result.reason == Reason::send_ban) return !sender_is_system && sender_may(true);
   if (result.reason == Reason::in_denylist && !receiver.empty()) {
-    return !sender_is_system && !receiver_is_system && receiver_may(true);
+    if (sender_is_system) return false;
+    return channel_may_deny || (!receiver_is_system && receiver_may(true));
   }
   return true;
 }
@@ -73,6 +74,7 @@ Judges InboxModel::judges_of(const SendCommand& command) const {
   judges.sender = possible(command.from_uid);
   const std::string receiver(receiver_of(command));
   if (!receiver.empty()) judges.receiver = possible(receiver);
+  judges.channel_may_deny = !is_targeted_command(command) && named_users(command.channel).empty();
   return judges;
 }
 

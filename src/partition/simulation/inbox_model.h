@@ -28,7 +28,8 @@ struct Judges {
   // Nothing is asked of system accounts; known when the message is evaluated.
   bool sender_is_system = false;
   bool receiver_is_system = false;
-  bool waited = false;  // behind a transaction: then they are not
+  bool channel_may_deny = false;  // the channel has a denylist of its own
+  bool waited = false;            // behind a transaction: then they are not
 
   bool allow(const SendResult& result) const;
 };

@@ -18,7 +18,10 @@ SendCommand World::random_command() {
   }
   command.flags.no_persist = chance(8);
   command.flags.sync_once = chance(10);
-  if (chance(8)) command.subscribers = {"u1", "u2"};
+  if (chance(8)) {
+    command.subscribers = {"u1", "u2"};
+    if (chance(50)) command.subscribers = {"u" + std::to_string(roll(4))};
+  }
   if (chance(10)) {
     command.expire = static_cast<std::uint32_t>(1 + roll(20));
     may_expire_ = true;
