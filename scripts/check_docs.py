@@ -16,6 +16,10 @@ A page x.zh-CN.md is the twin of x.md: both have the same sections in the same o
 of their headings. Each section has the same code blocks (but for comments), as many paragraphs and
 list items, the same numbers in digits (20 million is 2000 万), the same names between backticks, in
 tables row by row, and the same links; those of a twin go to a twin where there is one.
+
+In what READMEs at the top and docs/ send, decision records excepted, each payload that is written
+as an object has a `type`: the SDKs of clients show no other (docs/api.md). The payload of an event,
+which has a `kind`, is none of a message.
 """
 
 import collections
@@ -41,6 +45,10 @@ TARGET = re.compile(r"\]\([^)]*\)")
 NUMBER = re.compile(r"(\d(?:[\d,]*\d)?(?:\.\d+)?)(?:\s*(million|billion|万|亿))?")
 SCALE = {"": 1, "万": 10**4, "million": 10**6, "亿": 10**8, "billion": 10**9}
 TWIN = ".zh-CN.md"
+# `"payload": {`, as in JSON, and in the languages of the quick starts; `payloads` holds several.
+PAYLOAD = re.compile(r"""\bpayload(s?)\\?["']?\s*[:=]\s*(?:[A-Za-z]\w*)?\{""")
+TYPED = re.compile(r"""\b(?:type|kind)\\?["']?\s*:""")
+ELIDED = {"…", "..."}
 
 
 def pointed_at(text, document):
@@ -219,11 +227,42 @@ def twin_problems(text, document, read):
                               + ", ".join(sorted({page for page, _ in different})))
 
 
+def end_of_object(text, begin):
+    """Behind the brace that closes the one in front of `begin`; the end of what is cut off."""
+    depth = 1
+    for place in range(begin, len(text)):
+        depth += {"{": 1, "}": -1}.get(text[place], 0)
+        if depth == 0:
+            return place + 1
+    return len(text)
+
+
+def payload_problems(text, document):
+    """Payloads as objects by which no client knows what they are."""
+    if document.count("/") > 0 and not document.startswith("docs/") or \
+            document.startswith("docs/decisions/"):
+        return
+    for found in PAYLOAD.finditer(text):
+        begin, end = found.end(), end_of_object(text, found.end())
+        objects = [(begin, end)]
+        if found[1]:
+            objects, place = [], begin
+            while (place := text.find("{", place, end - 1)) >= 0:
+                objects.append((place + 1, end_of_object(text, place + 1)))
+                place = objects[-1][1]
+        for first, last in objects:
+            inner = text[first:last - 1]
+            if inner.strip() not in ELIDED and not TYPED.search(inner):
+                yield text.count("\n", 0, first) + 1, \
+                    f"a payload without a type: {' '.join(inner.split())[:40]}"
+
+
 def problems_of(text, document, read):
     """`read` answers the text of a path, or None when there is no such file."""
     yield from anchor_problems(text, document, read)
     yield from twin_problems(text, document, read)
     yield from table_problems(text)
+    yield from payload_problems(text, document)
     for number, what, paths, word in pointed_at(text, document):
         found = [found for found in (read(path) for path in paths) if found is not None]
         if not found:
@@ -331,6 +370,17 @@ def self_test():
         ("docs/a.md", "| a | x |\n| --- | --- |\n| 500 | y |\n| … | y |\n| … | z |\n| 500 | z |",
          1),
         ("docs/a.md", "```\n| a |\n| a |\n```", 0),
+        ("docs/a.md", '{"payload": {"type": 1, "content": "{{a}}"}} {"payload":{"kind":"a"}}', 0),
+        ("docs/a.md", '{"payload": {"content": "type"}}', 1),
+        ("docs/a.md", '{"payload":{"content":"a"}} {"payload":\n {"type":1}}', 1),
+        ("docs/a.md", '"payload": {…} `payload` is {x} {"payload": ["a"]}', 0),
+        ("docs/a.md", '{"payloads": {"a": {"type": 1}, "b": {"n": {"type": 1}}}, "c": {}}', 0),
+        ("docs/a.md", '{"payloads": {"a": {"type": 1}, "b": {"content": "b"}}, "c": {"type": 1}}',
+         1),
+        ("docs/a.md", "payload: { content: text }", 1),
+        ("docs/a.md", 'object{"payload": object{"content": text}}', 1),
+        ("docs/decisions/1.md", '{"payload": {"content": "a"}}', 0),
+        ("src/store/README.md", '{"payload": {"content": "a"}}', 0),
     ]
 
     def read(path):
