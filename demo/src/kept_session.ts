@@ -6,7 +6,7 @@ export interface KeptSession {
   uid: string;
   token: string;
   wantsManagerToken: boolean;
-  // What the page was opened with: a link to another server is not this session.
+  // What the page was opened with: behind another link this session does not go on.
   search: string;
 }
 

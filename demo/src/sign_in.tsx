@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 
 import { normalUrl } from './api';
-import { firstAddress, toldAddress } from './api_address';
+import { apiAddress } from './api_address';
 import { chat, isUid } from './chat';
 import { t } from './i18n';
 import { keptSession } from './kept_session';
@@ -10,8 +10,10 @@ import { Field, LanguageSwitch, type LanguageProps } from './parts';
 export function SignIn(props: LanguageProps) {
   const [kept] = useState(keptSession);
   const [uid, setUid] = useState(kept?.uid ?? sessionStorage.getItem('jindou.uid') ?? '');
-  const [url, setUrl] = useState(() => kept?.url ?? firstAddress());
+  const [url, setUrl] = useState(kept?.url ?? '');
   const urlTyped = useRef(kept !== null);
+  // Until it is known where the API is, nothing may be sent anywhere.
+  const [told] = useState(apiAddress);
   const [token, setToken] = useState(kept?.token ?? '');
   const [register, setRegister] = useState(kept === null);
   const [only, setOnly] = useState(true);
@@ -20,15 +22,15 @@ export function SignIn(props: LanguageProps) {
   const busy = chat.phase === 'signing-in';
 
   useEffect(() => {
-    void toldAddress().then((told) => {
-      if (told !== null && !urlTyped.current) setUrl(told);
+    void told.then((address) => {
+      if (!urlTyped.current) setUrl(address);
     });
   }, []);
 
-  const submit = (event: Event) => {
+  const submit = async (event: Event) => {
     event.preventDefault();
     if (busy) return;
-    const normal = normalUrl(url);
+    const normal = normalUrl(urlTyped.current ? url : await told);
     const name = uid.trim();
     if (!isUid(name)) {
       setFormError(

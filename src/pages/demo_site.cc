@@ -74,7 +74,8 @@ bool DemoSite::admit(http::Request& request, http::Response& response) {
 void DemoSite::answer(const http::Request& request, http::Response& response) const {
   const std::string_view path = request.path();
   if (files_.empty()) return answer_text(response, 404, kNoPage);
-  // Without a word about the API the page would have to guess its address.
+  // The link tells where the API is, as that of WuKongIM's demo does. The page itself asks
+  // api.json.
   const bool told = request.query().find("apiurl=") != std::string_view::npos;
   if (path == "/" || (path == kPage && !told)) {
     const std::string url = api_url_(request.host());

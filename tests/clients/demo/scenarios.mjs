@@ -564,7 +564,7 @@ export async function contents(everything) {
 }
 
 // A link may carry an address of its own, and tokens are typed into the page: only the server's own word
-// and addresses on the page's host count.
+// counts, also against other ports of the page's host.
 export async function links({ browsers, config }) {
   const user = await browsers.open();
   const address = () => user.label('API address').inputValue();
@@ -577,11 +577,25 @@ export async function links({ browsers, config }) {
   };
   await follow('http://evil.example/steal', config.api);
   await follow('http://127.0.0.1.evil.example:5001', config.api);
+  let heard = 0;
+  const other = createServer((request, response) => {
+    ++heard;
+    response.end();
+  });
+  await new Promise((done) => { other.listen(0, '127.0.0.1', done); });
+  for (const host of ['127.0.0.1', 'localhost']) {
+    await follow(`http://${host}:${other.address().port}`, config.api);
+  }
+  await user.signIn('alice', { token: 'a-token' });
+  assert.equal(heard, 0);
+  other.close();
   // Nor does a session of this tab go on behind another link.
-  await user.signIn('alice');
   await follow('http://evil.example/steal', config.api);
-  await follow('http://localhost:7000', 'http://localhost:7000');
   await follow(config.api, config.api);
+  // A server that says nothing is asked at its usual port.
+  const { hostname } = new URL(config.url);
+  await user.page.route('**/api.json', (route) => route.abort());
+  await follow('http://evil.example/steal', `http://${hostname}:5001`);
 }
 
 // What goes wrong is said in words: no API, no manager token, a wrong one.
