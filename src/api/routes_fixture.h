@@ -202,6 +202,11 @@ class RoutesTest : public testing::Test {
                                std::string_view text) {
       kicked_ = uid + "/" + (flag ? std::to_string(raw(*flag)) : "all") + "/" + std::string(text);
     };
+    deps.end_masters = [this](const std::string& uid, DeviceFlag flag, std::string_view new_token,
+                              std::string_view text) {
+      masters_kicked_ = uid + "/" + std::to_string(raw(flag)) + "/" + std::string(new_token) + "/" +
+                        std::string(text);
+    };
     router_.reset();
     services_ = std::make_unique<Services>(std::move(deps), options, document_of_all_routes);
     services_->deps.refusals = &refusals_;
@@ -305,6 +310,7 @@ class RoutesTest : public testing::Test {
   std::unique_ptr<Services> services_;
   std::unique_ptr<Router> router_;
   std::string kicked_;
+  std::string masters_kicked_;
   std::string trouble_;
   std::string damage_;
   std::vector<std::string> warnings_;

@@ -299,6 +299,7 @@ TEST_F(RoutesTest, DeletedChannelTakesNoMessagesAndShowsNone) {
 TEST_F(RoutesTest, TokenOfAMasterDeviceKicks) {
   EXPECT_EQ(status("/user/token", R"({"uid":"u1","token":"t","device_flag":1})"), 200U);
   EXPECT_EQ(kicked_, "");
+  EXPECT_EQ(masters_kicked_, "u1/1/t/the token of this device was replaced");
   EXPECT_EQ(status("/user/token", R"({"uid":"u1","token":"t","device_flag":1,"device_level":1})"),
             200U);
   EXPECT_EQ(kicked_, "u1/1/the token of this device was replaced");

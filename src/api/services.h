@@ -127,6 +127,11 @@ struct ApiDeps {
   // can be read.
   std::function<void(const std::string& uid, std::optional<DeviceFlag> flag, std::string_view text)>
       end_sessions = {};
+  // The same for those sessions of one device flag of a user that are masters and logged in with
+  // another token than the new one.
+  std::function<void(const std::string& uid, DeviceFlag flag, std::string_view new_token,
+                     std::string_view text)>
+      end_masters = {};
   // Ends one connection: after a DISCONNECT 12 "server kick" and a grace (`tell`), or at once and
   // without a word. Nothing happens when there is none with that id, or when it is not of `uid`; an
   // empty `uid` means whoever it is.

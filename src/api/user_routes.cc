@@ -46,9 +46,15 @@ Task<void> post_token(Services& services, Request& request, Response& response) 
   const std::string uid = wanted.uid;
   const DeviceFlag flag = wanted.device_flag;
   const bool master = wanted.level == DeviceLevel::master;
+  const std::string token = wanted.token;
   const auto done = co_await change(services, request, std::move(wanted));
   if (done) {
-    if (master) services.deps.end_sessions(uid, flag, kTokenReplacedText);
+    if (master) {
+      services.deps.end_sessions(uid, flag, kTokenReplacedText);
+    } else {
+      // A master's token does not outlive its replacement, whatever takes its place.
+      services.deps.end_masters(uid, flag, token, kTokenReplacedText);
+    }
     answer_ok(response, services.options.status_style);
   } else if (done.error().code() == Errc::denied) {
     response.status = 403;

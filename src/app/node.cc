@@ -74,6 +74,9 @@ namespace {
 // Threads that read the store for the edges. Reads mostly hit the caches; four hide a slow disk.
 constexpr unsigned kBlockingThreads = 4;
 constexpr std::size_t kBlockingPending = 10'000;
+// Sessions that are sent away by their user's back end have no grace: what they were let in by does
+// not hold any more.
+constexpr std::chrono::milliseconds kAtOnce{0};
 
 // Where a client reaches a listener: the configured external ip; else, for one that listens on
 // every interface, the host that the request itself was sent to. Empty when there is no listener.
@@ -593,13 +596,16 @@ Result<void> Node::Parts::start_edges() {
                           std::string_view host) { return addresses(intranet, host); },
       .end_sessions =
           [this](const std::string& uid, std::optional<DeviceFlag> flag, std::string_view text) {
-            // Without a grace: what they were let in by does not hold any more.
-            constexpr std::chrono::milliseconds kAtOnce{0};
             if (flag) {
               sessions.kick_device(uid, *flag, text, kAtOnce);
             } else {
               sessions.kick_user(uid, text, kAtOnce);
             }
+          },
+      .end_masters =
+          [this](const std::string& uid, DeviceFlag flag, std::string_view new_token,
+                 std::string_view text) {
+            sessions.kick_masters(uid, flag, new_token, text, kAtOnce);
           },
       .kick_connection = [this](const std::string& uid, SessionId id,
                                 bool tell) { gateway->kick_connection(uid, id, tell); },

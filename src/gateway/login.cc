@@ -44,7 +44,10 @@ Result<Reason> judge_token(const LoginRequest& request, const GatewayOptions& op
                        raw(request.device_flag), why);
     return Reason::auth_fail;
   }
-  if (is_master) login.level = DeviceLevel::master;
+  if (is_master) {
+    login.level = DeviceLevel::master;
+    login.token = presence::token_hash(request.token);
+  }
   return Reason::success;
 }
 

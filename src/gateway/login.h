@@ -27,6 +27,7 @@ enum class CommandAcks : std::uint8_t {
 struct Login {
   Reason reason = Reason::success;  // anything else: refused for good, answer with a CONNACK
   DeviceLevel level = DeviceLevel::slave;
+  std::uint64_t token = 0;  // presence::token_hash() of a master's
   CommandAcks command_acks = CommandAcks::ignored;
   bool visitor = false;              // may only send to its own channel
   codec::ServerHandshake handshake;  // only on success, and when encrypted

@@ -271,6 +271,7 @@ void Session::finish_login(Result<Login> login, bool unparsed) {
   info.device_id = std::exchange(device_id_, {});
   info.flag = device_flag_;
   info.level = login->level;
+  info.token = login->token;
   info.shard = env_.shard;
   info.connected_at_ms = env_.clock.wall_ms();
   const auto registered =

@@ -155,6 +155,21 @@ void SessionDirectory::post_kicks(const std::vector<SessionAddress>& sessions,
 
 std::size_t SessionDirectory::kick_device(std::string_view uid, DeviceFlag flag,
                                           std::string_view text, std::chrono::milliseconds grace) {
+  return kick_some(uid, flag, text, grace, [](const SessionInfo&) { return true; });
+}
+
+std::size_t SessionDirectory::kick_masters(std::string_view uid, DeviceFlag flag,
+                                           std::string_view new_token, std::string_view text,
+                                           std::chrono::milliseconds grace) {
+  const std::uint64_t good = token_hash(new_token);
+  return kick_some(uid, flag, text, grace, [good](const SessionInfo& session) {
+    return session.level == DeviceLevel::master && session.token != good;
+  });
+}
+
+std::size_t SessionDirectory::kick_some(std::string_view uid, DeviceFlag flag,
+                                        std::string_view text, std::chrono::milliseconds grace,
+                                        const std::function<bool(const SessionInfo&)>& goes) {
   Orders orders;
   {
     Stripe& stripe = stripes_[stripe_of(uid)];
@@ -163,7 +178,7 @@ std::size_t SessionDirectory::kick_device(std::string_view uid, DeviceFlag flag,
     const auto found = stripe.users.find(uid);
     if (found == stripe.users.end()) return 0;
     for (SessionInfo& session : found->second) {
-      if (session.flag == flag) send_away(session, orders);
+      if (session.flag == flag && goes(session)) send_away(session, orders);
     }
   }
   return post(orders, text, grace);

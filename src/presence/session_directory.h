@@ -31,6 +31,9 @@
 
 namespace jindou::presence {
 
+// What is remembered of the token that a session logged in with.
+inline std::uint64_t token_hash(std::string_view token) { return UidHash{}(token); }
+
 // One authenticated connection.
 struct SessionInfo {
   SessionId id{};
@@ -38,6 +41,7 @@ struct SessionInfo {
   std::string device_id;  // may be empty; two empty ones count as the same device
   DeviceFlag flag = DeviceFlag::app;
   DeviceLevel level = DeviceLevel::slave;
+  std::uint64_t token = 0;         // of a master with a token: its token_hash()
   unsigned shard = 0;              // the io shard it lives on
   std::int64_t connected_at_ms{};  // wall clock
   // Whether it has to go: it stays connected, and online, until its grace is over.
@@ -114,10 +118,10 @@ class SessionDirectory {
   //   new session is slave: others with the same device id are closed without a word.
   // All after `grace`. Adding and judging are one step, so of two simultaneous logins exactly one
   // sees the other as older. A session that is leaving is not told again. Returns how many sessions
-  // have to go because of this one. Nothing is done and nobody told when kick_device or kick_user
-  // has passed over the user and device flag since `seen` was taken (kicked_meanwhile), or when the
-  // user has `sessions_max` sessions (0: no limit) that would not have to go, or so many that have
-  // to that a client must be coming back all the time (too_many).
+  // have to go because of this one. Nothing is done and nobody told when kick_device, kick_masters
+  // or kick_user has passed over the user and device flag since `seen` was taken
+  // (kicked_meanwhile), or when the user has `sessions_max` sessions (0: no limit) that would not
+  // have to go, or so many that have to that a client must be coming back all the time (too_many).
   tl::expected<std::size_t, LoginRefusal> register_session(SessionInfo session,
                                                            std::chrono::milliseconds grace,
                                                            KickMark seen,
@@ -135,6 +139,11 @@ class SessionDirectory {
   // Returns how many sessions are told.
   std::size_t kick_device(std::string_view uid, DeviceFlag flag, std::string_view text,
                           std::chrono::milliseconds grace);
+
+  // The same for those of them that are masters and logged in with another token (POST /user/token
+  // with slave level).
+  std::size_t kick_masters(std::string_view uid, DeviceFlag flag, std::string_view new_token,
+                           std::string_view text, std::chrono::milliseconds grace);
 
   // The same for the sessions of every device flag (POST /user/device_quit).
   std::size_t kick_user(std::string_view uid, std::string_view text,
@@ -203,6 +212,10 @@ class SessionDirectory {
     std::vector<SessionAddress> kick;
     std::vector<SessionAddress> close;
   };
+  // Counts a kick of the device, and tells those of its sessions to go of which `goes` is true.
+  std::size_t kick_some(std::string_view uid, DeviceFlag flag, std::string_view text,
+                        std::chrono::milliseconds grace,
+                        const std::function<bool(const SessionInfo&)>& goes);
   // Adds the order that makes `session` go to `orders`.
   static void send_away(SessionInfo& session, Orders& orders);
   // Returns how many are told to go.

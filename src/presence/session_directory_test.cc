@@ -103,6 +103,31 @@ TEST_F(KickRule, KickDeviceTellsEverySessionOfTheFlag) {
   EXPECT_EQ(directory_.kick_device("nobody", DeviceFlag::app, "", milliseconds(2000)), 0U);
 }
 
+TEST_F(KickRule, KickMastersTellsThoseWithAnotherTokenOnly) {
+  const auto add_with = [&](std::uint64_t id, DeviceFlag flag, DeviceLevel level,
+                            std::string_view token) {
+    SessionInfo session = login(id, "u", std::to_string(id), flag, level);
+    session.token = token_hash(token);
+    directory_.register_session(std::move(session), milliseconds(2000),
+                                directory_.kick_mark("u", flag));
+  };
+  const auto kick = [&](std::string_view new_token) {
+    return directory_.kick_masters("u", DeviceFlag::app, new_token, "out", milliseconds(2000));
+  };
+  add_with(1, DeviceFlag::app, DeviceLevel::master, "t1");
+  add_with(2, DeviceFlag::app, DeviceLevel::slave, "t1");
+  add_with(3, DeviceFlag::web, DeviceLevel::master, "t1");
+  EXPECT_EQ(kick("t1"), 0U);
+  EXPECT_TRUE(control_.orders.empty());
+  const KickMark before = directory_.kick_mark("u", DeviceFlag::app);
+  EXPECT_EQ(kick("t2"), 1U);
+  EXPECT_EQ(control_.orders, (Orders{{1, true, "out"}}));
+  // Nor does one come in that was judged by the token before.
+  EXPECT_EQ(directory_.register_session(login(4, "u", "d", DeviceFlag::app, DeviceLevel::master),
+                                        milliseconds(2000), before),
+            tl::make_unexpected(LoginRefusal::kicked_meanwhile));
+}
+
 TEST_F(KickRule, AKickFailsALoginUnderWayEvenOfAUserWithoutSessions) {
   const KickMark app = directory_.kick_mark("u", DeviceFlag::app);
   const KickMark web = directory_.kick_mark("u", DeviceFlag::web);

@@ -116,6 +116,31 @@ class Token(UserCase):
         self.register(uid, "t2")
         client.expect_none(DISCONNECT)
 
+    def test_a_slave_token_ends_the_sessions_of_the_master_token_that_it_replaces(self):
+        for transport in ("tcp", "ws"):
+            with self.subTest(transport=transport):
+                uid, group = fresh("u"), fresh("g")
+                self.server.create_group(group, [uid])
+                for flag in (0, 1):
+                    self.register(uid, "t", flag, 1)
+                old = self.client(uid, transport, token="t", device_flag=0)
+                web = self.login(uid, "t", 1)
+                # The same again replaces nothing.
+                self.register(uid, "t", 0, 0)
+                old.expect_none(DISCONNECT, timeout=0.1)
+                self.register(uid, "t2", 0, 0)
+                with contextlib.suppress(ConnectionError):
+                    old.send_raw(group, GROUP, b"too late")
+                self.server.must_batch([item(group, "later")])
+                self.assertLessEqual({frame.kind for frame in old.wait_closed()}, {DISCONNECT})
+                self.assertEqual([message["payload"] for message in self.server.messages(group)],
+                                 [b64("later")])
+                web.expect_none(DISCONNECT, timeout=0.1)
+                # What comes in with the new one is a slave's.
+                new = self.login(uid, "t2", 0)
+                self.register(uid, "t3", 0, 0)
+                new.expect_none(DISCONNECT, timeout=0.1)
+
     def test_a_banned_user_gets_no_token(self):
         for flag in ("ban", "disband"):
             uid = fresh("u")
