@@ -102,6 +102,32 @@ TEST_F(SenderConversation, RestrictedAndExpiringMessagesAreOfItTheSameWay) {
   EXPECT_GT(record.expires_at, 0);
 }
 
+// Nor has anybody a conversation by a message whose list leaves them out.
+TEST_F(SenderConversation, OfAnotherIsNotOpenedByAListWithoutHim) {
+  const ChannelKey visitors("v1", ChannelType::visitors);
+  const auto to = [](const ChannelKey& channel, std::vector<std::string> listed) {
+    SendCommand command = to_group("unused", "a");
+    command.channel = channel;
+    command.subscribers = std::move(listed);
+    return command;
+  };
+  EXPECT_TRUE(send_one(to(visitors, {"helper"})).ok());
+  EXPECT_TRUE(send_one(to(kPair, {"u1"})).ok());
+  EXPECT_FALSE(conversation("v1", visitors).has_value());
+  EXPECT_FALSE(conversation("u2", kPair).has_value());
+  EXPECT_TRUE(conversation("u1", kPair).has_value()) << "it is his own";
+  close();
+  open();
+  // The next one that is for them opens it, and the one before does not count.
+  EXPECT_TRUE(send_one(to(visitors, {"helper", "v1"})).ok());
+  EXPECT_TRUE(send_one(to(kPair, {})).ok());
+  ASSERT_TRUE(conversation("v1", visitors).has_value());
+  ASSERT_TRUE(conversation("u2", kPair).has_value());
+  EXPECT_EQ(read_position("u2", kPair), 0U);
+  EXPECT_FALSE(gap(visitors, 1).readable_by("v1", 0));
+  EXPECT_FALSE(gap(kPair, 1).readable_by("u2", 0));
+}
+
 // Whoever lists his conversations passes over all of them at once.
 TEST_F(SenderConversation, MessagesThatAreAlikeAreARun) {
   const SendCommand mine = unlisted(to_group("g1", "a"));

@@ -176,8 +176,16 @@ Result<void> Sending::load_receivers(const SendCommand& command, CachedChannel& 
 Result<void> Sending::load_sender_and_named(const SendCommand& command, CachedChannel& channel,
                                             Prepared& prepared) {
   JD_TRY(prepared.unopened, deps_.conversations.load_unopened(channel));
+  if (!command.subscribers.empty()) {
+    // It is nothing to those whom its list leaves out.
+    const auto is_left_out = [&command](const std::string& uid) {
+      return uid != command.from_uid &&
+             std::ranges::find(command.subscribers, uid) == command.subscribers.end();
+    };
+    prepared.leaves_unopened = std::erase_if(prepared.unopened, is_left_out) > 0;
+  }
   if (!command.sender_conversation) {
-    prepared.leaves_unopened = std::erase(prepared.unopened, command.from_uid) > 0;
+    if (std::erase(prepared.unopened, command.from_uid) > 0) prepared.leaves_unopened = true;
     return {};
   }
   // The sender's view, which his message moves; also of one who is no subscriber: he may have

@@ -76,7 +76,7 @@ class Sending {
     CachedChannel* log_state = nullptr;  // null when nothing is stored
     Recipients recipients;
     std::vector<std::string> unopened;  // whom the channel names and who have no conversation yet
-    bool leaves_unopened = false;       // the sender among them has none afterwards, either
+    bool leaves_unopened = false;       // some of these have none afterwards, either
     ListSlice share;                    // of the sender
   };
 
