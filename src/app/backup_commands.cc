@@ -1,5 +1,7 @@
 #include "app/backup_commands.h"
 
+#include <pwd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -82,6 +84,16 @@ void print_counts(const backup::VerifyOutcome& outcome) {
       static_cast<unsigned long long>(records.numbers));
 }
 
+// For root, whose own server would write files that the owner's cannot open.
+void print_owner(const std::string& directory) {
+  struct stat status {};
+  if (::geteuid() != 0 || ::stat(directory.c_str(), &status) != 0) return;
+  const passwd* const owner = ::getpwuid(status.st_uid);
+  const std::string name =
+      owner != nullptr ? owner->pw_name : "user " + std::to_string(status.st_uid);
+  std::printf("it belongs to %s, who has to run the server\n", name.c_str());
+}
+
 }  // namespace
 
 int run_verify(const std::string& directory) {
@@ -132,6 +144,7 @@ int run_restore(const RestoreFlags& flags) {
   }
   std::printf("start it: jindou serve --data-dir %s, with the configuration of the server\n",
               flags.directory.c_str());
+  print_owner(flags.directory);
   return 0;
 }
 

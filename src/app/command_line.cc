@@ -202,8 +202,8 @@ Exit status:
 )";
 
 constexpr const char* kRestoreFooter = R"(
-The backup is verified first. The directory must be missing or empty; as root, files are given to
-whoever owns it.
+The backup is verified first. The directory must be missing or empty. As root, files are given to
+whoever owns it, and a missing one to whoever owns the directory that it is made in.
 
 What was sent after the backup is lost, and clients have seen its ids and seqs. So that none of them
 comes again for another message, the first start goes on further ahead: by 1,000 for each second

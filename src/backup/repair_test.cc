@@ -194,6 +194,22 @@ TEST_F(RepairedStore, ManyWrongEntriesOfTheIndexAreOneIndex) {
   EXPECT_EQ(outcome_.records.numbers, 300U);
 }
 
+TEST_F(RepairedStore, WhatRootRepairsBelongsToWhoeverOwnsTheDirectory) {
+  fill(10);
+  add_one_message(11);
+  const std::string file = file_of(store::Table::client_numbers);
+  damage_log();
+  fs::remove(file);
+  for (const std::string& path : not_given(directory())) {
+    if (!can_give_away(path)) GTEST_SKIP() << "only root gives files away";
+  }
+  const RepairOutcome done = mend(true, true);
+  ASSERT_EQ(done.verdict, RepairVerdict::repaired) << told();
+  ASSERT_FALSE(done.copy.empty());
+  EXPECT_FALSE(fs::is_empty(done.copy));
+  EXPECT_EQ(not_given(directory()), std::vector<std::string>());
+}
+
 TEST_F(RepairedStore, AnInterruptedRepairIsFinishedByTheNextAndNobodyElse) {
   fill(100);
   ASSERT_TRUE(database_->erase(store::Table::client_numbers, {number_key_of(3)}));

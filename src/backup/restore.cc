@@ -22,15 +22,39 @@ namespace fs = std::filesystem;
 constexpr std::uint64_t kIdsPerSecond = 1'000;
 constexpr const char* kCurrentName = "CURRENT";
 
+// Without a link in what is there of it, and with a name at its end.
+fs::path whole_path(const std::string& directory) {
+  std::error_code error;
+  const fs::path absolute = fs::absolute(directory, error);
+  fs::path path = fs::weakly_canonical(absolute, error);
+  if (error) path = absolute.lexically_normal();
+  return path.has_filename() ? path : path.parent_path();
+}
+
+// With what is missing above it. As root, each belongs to whoever owns the directory that it is
+// made in: the server's user has to be able to open it.
+Result<void> make_directories(const fs::path& directory) {
+  std::vector<fs::path> missing;
+  std::error_code error;
+  for (fs::path path = directory; !fs::exists(path, error); path = path.parent_path()) {
+    missing.push_back(path);
+    if (path == path.parent_path()) break;
+  }
+  for (auto path = missing.rbegin(); path != missing.rend(); ++path) {
+    fs::create_directory(*path, error);
+    if (error) {
+      return Error(Errc::storage, "cannot create " + path->string() + ": " + error.message());
+    }
+    JD_RETURN_IF_ERROR(store::give_to_owner(path->parent_path().string(), path->string()));
+  }
+  fs::permissions(directory, fs::perms::owner_all, error);
+  return {};
+}
+
 // Missing is made; anything in it is somebody's.
 Result<void> prepare_target(const std::string& directory) {
   std::error_code error;
-  if (!fs::exists(directory, error)) {
-    fs::create_directories(directory, error);
-    if (error) return Error(Errc::storage, "cannot create " + directory + ": " + error.message());
-    fs::permissions(directory, fs::perms::owner_all, error);
-    return {};
-  }
+  if (!fs::exists(directory, error)) return make_directories(directory);
   if (!fs::is_directory(directory, error)) {
     return Error(Errc::invalid, directory + " is no directory");
   }
@@ -114,11 +138,12 @@ Result<RestoreOutcome> restore(const RestoreOptions& options, const Clock& clock
                  fmt::format("{} is no backup: it has no {}", options.backup, kBackupManifestName));
   }
   // Before the long part, and again by the copying: nothing is written over.
-  const bool was_there = fs::exists(options.directory, error);
-  JD_RETURN_IF_ERROR(prepare_target(options.directory));
+  const std::string directory = whole_path(options.directory).string();
+  const bool was_there = fs::exists(directory, error);
+  JD_RETURN_IF_ERROR(prepare_target(directory));
   const auto drop_target = [&] {
     std::error_code ignored;
-    if (!was_there) fs::remove(options.directory, ignored);  // if it is empty
+    if (!was_there) fs::remove(directory, ignored);  // if it is empty
   };
   auto verified = verify(options.backup, handlers);
   if (!verified || verified->faults > 0) {
@@ -135,19 +160,17 @@ Result<RestoreOutcome> restore(const RestoreOptions& options, const Clock& clock
     return bound.error();
   }
   outcome.skip = bound->skip;
-  JD_RETURN_IF_ERROR(copy_backup(options.backup, options.directory, manifest, handlers));
-  const std::string current = options.directory + "/" + kCurrentName;
+  JD_RETURN_IF_ERROR(copy_backup(options.backup, directory, manifest, handlers));
+  const std::string current = directory + "/" + kCurrentName;
   if (bound->skip > 0) {
-    JD_RETURN_IF_ERROR(store::note_restored(options.directory, bound->ids, bound->skip));
+    JD_RETURN_IF_ERROR(store::note_restored(directory, bound->ids, bound->skip));
   }
-  JD_RETURN_IF_ERROR(store::give_to_owner(options.directory));
-  JD_RETURN_IF_ERROR(store::sync_path(options.directory));
+  JD_RETURN_IF_ERROR(store::give_to_owner(directory));
+  JD_RETURN_IF_ERROR(store::sync_path(directory));
   fs::rename(current + ".new", current, error);
   if (error) return Error(Errc::storage, "cannot rename " + current + ".new: " + error.message());
-  JD_RETURN_IF_ERROR(store::sync_path(options.directory));
-  const fs::path parent = fs::absolute(options.directory).lexically_normal();
-  store::sync_path(
-      (parent.has_filename() ? parent.parent_path() : parent.parent_path().parent_path()).string())
+  JD_RETURN_IF_ERROR(store::sync_path(directory));
+  store::sync_path(fs::path(directory).parent_path().string())
       .ignore("a name that is lost with the power is seen at once");
   return outcome;
 }

@@ -35,9 +35,10 @@ std::uint64_t suggested_skip(std::int64_t made_at_ms, std::int64_t now_ms);
 
 // Verifies the backup, copies it, reads what it copies against the checksums once more, and waits
 // for the disk. CURRENT comes last: what an interruption leaves is no store that a server opens.
-// Files belong to whoever owns the directory. Errors: invalid (the backup is none or is damaged, of
-// which the handlers were told; the directory is not empty, or `lost` has no mark), conflict (a
-// server has the directory open), storage, unavailable.
+// As root, files are given to whoever owns the directory, and a directory that is made to whoever
+// owns the one that it is made in. Errors: invalid (the backup is none or is damaged, of which the
+// handlers were told; the directory is not empty, or `lost` has no mark), conflict (a server has
+// the directory open), storage, unavailable.
 Result<RestoreOutcome> restore(const RestoreOptions& options, const Clock& clock,
                                const VerifyHandlers& handlers);
 

@@ -2,6 +2,7 @@
 #include "backup/verify.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
@@ -246,6 +247,44 @@ TEST_F(RestoredStore, NothingIsWrittenOver) {
   fs::create_directory(root_ + "/empty");
   EXPECT_TRUE(restore_to(root_ + "/empty").has_value());
   EXPECT_EQ(restore_to(root_ + "/empty").error().code(), Errc::invalid);
+}
+
+TEST_F(RestoredStore, WhatRootMakesBelongsToWhoeverOwnsTheDirectoryAroundIt) {
+  back_up();
+  const std::string home = root_ + "/home";
+  fs::create_directory(home);
+  if (!can_give_away(home)) GTEST_SKIP() << "only root gives files away";
+  for (const std::string& name : {home + "/data", home + "/new/data/", home + "/./new/../b"}) {
+    const auto restored = restore_to(name);
+    ASSERT_TRUE(restored.has_value()) << restored.error().text();
+    EXPECT_EQ(fs::status(name).permissions() & fs::perms::all, fs::perms::owner_all) << name;
+  }
+  EXPECT_FALSE(fs::is_empty(home + "/data"));
+  EXPECT_EQ(not_given(home), std::vector<std::string>());
+  // By a link to it, and relative to it.
+  fs::create_directory_symlink(home, root_ + "/link");
+  EXPECT_TRUE(restore_to(root_ + "/link/linked").has_value());
+  EXPECT_EQ(not_given(home + "/linked"), std::vector<std::string>());
+  const fs::path before = fs::current_path();
+  fs::current_path(home);
+  const auto restored = restore_to("relative");
+  fs::current_path(before);
+  EXPECT_TRUE(restored.has_value());
+  EXPECT_EQ(not_given(home + "/relative"), std::vector<std::string>());
+}
+
+TEST_F(RestoredStore, FilesThatRootRestoresBelongToWhoeverOwnsTheirDirectory) {
+  back_up();
+  const std::string target = root_ + "/empty";
+  fs::create_directory(target);
+  if (!can_give_away(target)) GTEST_SKIP() << "only root gives files away";
+  ASSERT_TRUE(restore_to(target).has_value());
+  EXPECT_EQ(not_given(target), std::vector<std::string>());
+  // Where root owns what is around it, it is root's.
+  ASSERT_TRUE(restore_to(root_ + "/own").has_value());
+  struct stat status {};
+  ASSERT_EQ(::stat((root_ + "/own").c_str(), &status), 0);
+  EXPECT_EQ(status.st_uid, 0U);
 }
 
 TEST_F(RestoredStore, AnInterruptionLeavesNoStoreThatIsOpened) {

@@ -256,6 +256,8 @@ class VerifyAndRestore(unittest.TestCase):
         restored = self.run_jindou("restore", self.backup, self.path("data"))
         self.assertEqual(restored.returncode, 0, restored)
         self.assertIn("jindou serve --data-dir " + self.path("data"), restored.stdout)
+        self.assertEqual("it belongs to root, who has to run" in restored.stdout,
+                         os.geteuid() == 0)
         self.check(self.path("data"), 0)
         with Server(config=self.server.config, data_dir=self.directory) as server:
             kept = [(m["message_seq"], m["message_id"]) for m in server.messages("g")]

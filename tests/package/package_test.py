@@ -12,7 +12,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 from harness import seed_request  # noqa: E402
-from operations_page import blocks, page_text, shown  # noqa: E402
+from operations_page import blocks, page_text, shown, shown_block  # noqa: E402
 from machine import Machine, run, wait_until  # noqa: E402
 
 PACKAGE = pathlib.Path(os.environ["JINDOU_PACKAGE"])
@@ -174,6 +174,22 @@ class Package(unittest.TestCase):
         self.machine.inside("systemctl", "reset-failed", UNIT)
         self.machine.inside("systemctl", "start", UNIT)
         self.assertTrue(self.is_active())
+
+    def test_7_what_root_restores_is_opened_by_its_user(self):
+        sent = self.send()
+        made = self.machine.inside("jindou", "backup").strip()
+        self.machine.inside("cp", "-r", made, "/var/lib/jindou/copy")
+        said = self.shell("set -e\n" + shown_block("restore"))
+        self.assertIn("it belongs to jindou,", said)
+        self.assertTrue(self.is_active(), self.journal())
+        state = self.machine.inside("find", "/" + STORE, "!", "(", "-user", "jindou", "-group",
+                                    "jindou", ")")
+        self.assertEqual(state, "")
+        again = self.send()
+        self.assertTrue(all(result["duplicate"] for result in again))
+        self.assertEqual([result["message_id"] for result in again],
+                         [result["message_id"] for result in sent])
+        self.machine.inside("rm", "-r", "/var/lib/jindou/copy", "/var/lib/jindou/data.old")
 
     def test_7_what_is_run_by_hand_has_its_user_and_its_secrets(self):
         path = self.machine.root / "etc/jindou/jindou.yaml"
