@@ -838,10 +838,14 @@ Result<config::ReloadReport> Node::reload(const config::Settings& wanted) {
   // The files may have changed though no setting has.
   parts_->gateway->reload_certificate();
   parts_->moderator->lists().refresh();
+  reopen_audit_log();
+  return report;
+}
+
+void Node::reopen_audit_log() {
   if (const auto opened = parts_->audit.open(audit_options(*parts_->live.get())); !opened) {
     observe::log_error("app", "{}; it goes on in the file of before", opened.error().detail());
   }
-  return report;
 }
 
 }  // namespace jindou::app

@@ -58,10 +58,14 @@ class Node {
   void set_reload(config::AskForReload ask);
 
   // Takes over what may change while the server runs, reads the certificate and opens the audit log
-  // again. For the
-  // thread that owns the node, between start() and stop(). Errors: invalid (no setting has
-  // changed).
+  // again. For the thread that owns the node, between start() and stop(). Errors: invalid (no
+  // setting has changed, and nothing was read or opened).
   Result<config::ReloadReport> reload(const config::Settings& wanted);
+
+  // Opens the file of the audit log again, by the settings in force: it may have been renamed, and
+  // that does not wait until settings that were refused are mended. Where it cannot be opened, the
+  // log says so, and the file of before goes on. Same thread and time as reload().
+  void reopen_audit_log();
 
  private:
   struct Parts;

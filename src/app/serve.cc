@@ -282,6 +282,8 @@ int serve(const config::LoadedSettings& loaded, const ReadSettings& read_again) 
   const auto reload = [&](std::string_view asked_by) {
     notifier.reloading();
     config::ReloadOutcome outcome = read_and_take_over(node, read_again, descriptors_max);
+    // Whoever rotates the file asks for a reload, and knows nothing of the settings.
+    if (!outcome.refused.empty()) node.reopen_audit_log();
     log_reload(outcome);
     if (has_applied(outcome.report, "tokenAuthOn")) tell_about_tokens(*node.settings());
     audit_reload(audit, asked_by, outcome);

@@ -716,7 +716,7 @@ std::string settings_markdown() {
       "Changes "
       "of the keys\nmarked with R apply at once; the log names them, and those that wait for a "
       "restart. When anything in the\nnew configuration is wrong, nothing applies and the log says "
-      "why.\n\n"
+      "why; only the file of the audit log is\nopened anew all the same.\n\n"
       "No reload opens what a start would not: a check that is switched off waits for a restart "
       "while the file also\nchanges where it is asked. So `tokenAuthOn: false` waits with `addr`, "
       "`wsAddr`, `tlsAddr` and `wssAddr` (also where\nthey are not written down, since they are "

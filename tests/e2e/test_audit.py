@@ -36,7 +36,7 @@ class AuditCase(ServerCase):
     @classmethod
     def setUpClass(cls):
         cls.server = Server({"managerToken": TOKEN, "auth.users": "alice:%s:*" % PASSWORD,
-                             **cls.extra})
+                             **cls.extra}, yaml=cls.yaml)
         cls.path = os.path.join(cls.server.dir, "audit.log")
         cls.server.config["audit.file"] = cls.path
         cls.addClassCleanup(cls.server.destroy)
@@ -223,6 +223,61 @@ class WhoAndWhat(AuditCase):
 
 
 class Rotation(AuditCase):
+    yaml = "logger:\n  level: info\n"
+
+    def rotate(self, to, ask):
+        """The lines of the new file, with one that was written after all of that."""
+        name = fresh("g")
+        self.lines()
+        os.rename(self.path, to)
+        ask()
+        wait_until(lambda: os.path.exists(self.path) and
+                   '"event":"reload"' in pathlib.Path(self.path).read_text(), what="the new file")
+        self.ask("POST", "/channel", {"channel_id": name, "channel_type": GROUP})
+        found = self.lines()
+        self.assertNotIn(name, pathlib.Path(to).read_text())
+        self.assertEqual(found[-1]["target"], "channel/2/" + name)
+        return found[:-1]
+
+    def test_refused_settings_do_not_keep_it_in_the_old_file(self):
+        file = pathlib.Path(self.server.dir, "config.yaml")
+        self.addCleanup(file.write_text, self.yaml)
+        # What cannot be read, what is not valid, and what only the running server finds.
+        for number, text in enumerate((
+                "logger: [1\n", "logger:\n  level: debug\napi:\n  maxBatch: none\n",
+                "logger:\n  level: debug\nwebhook:\n  caFile: /does/not/exist.pem\n")):
+            with self.subTest(text):
+                file.write_text(text)
+                before = self.server.log_tail(1000).count("reload: nothing changed")
+                told, = self.rotate("%s.refused%d" % (self.path, number),
+                                    lambda: self.server.process.send_signal(signal.SIGHUP))
+                self.assertEqual((told["event"], told["outcome"], told["by"]),
+                                 ("reload", "failed", "signal"))
+                wait_until(lambda: self.server.log_tail(1000).count("reload: nothing changed") >
+                           before, what="the refusal in the log")
+                # By a call as well, which says why.
+                told = self.rotate("%s.called%d" % (self.path, number), lambda: self.assertEqual(
+                    self.ask("POST", "/config/reload").status, 409))
+                self.assertEqual([line["event"] for line in told], ["reload", "change"])
+        self.assertNotIn('"level":"debug"', self.server.log_tail(1000))
+
+    def test_where_the_file_cannot_be_made_the_old_one_goes_on(self):
+        file = pathlib.Path(self.server.dir, "config.yaml")
+        self.addCleanup(file.write_text, self.yaml)
+        file.write_text("logger: [1\n")
+        self.lines()
+        old = self.path + ".kept"
+        os.rename(self.path, old)
+        os.mkdir(self.path)
+        self.server.process.send_signal(signal.SIGHUP)
+        self.server.wait_for_log("it goes on in the file of before")
+        self.ask("POST", "/channel", {"channel_id": "kept", "channel_type": GROUP})
+        self.assertIn("channel/2/kept", [line.get("target") for line in self.lines(old)])
+        os.rmdir(self.path)
+        file.write_text(self.yaml)
+        self.server.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: os.path.exists(self.path), what="the new file")
+
     def test_a_reload_goes_on_in_a_new_file_and_is_told(self):
         self.ask("POST", "/channel", {"channel_id": "before", "channel_type": GROUP})
         self.lines()
