@@ -439,6 +439,32 @@ class Sources(unittest.TestCase):
         presets = json.loads((ROOT / "CMakePresets.json").read_text())["cmakeMinimumRequired"]
         self.assertEqual("%d.%d" % (presets["major"], presets["minor"]), lowest("cmake"))
 
+    def test_a_purge_takes_secrets_and_logs_and_leaves_the_rest(self):
+        script = (ROOT / "debian/jindou.postrm").read_text()
+        taken = ("etc/jindou/secrets.env", "etc/jindou/secrets.env~", "var/log/jindou/audit.log",
+                 "var/log/jindou/audit.log.2.gz")
+        store, own = "var/lib/jindou/data/CURRENT", "etc/jindou/server.pem"
+        for others in ((), (own,)):
+            with self.subTest(others=others), tempfile.TemporaryDirectory() as directory:
+                root = pathlib.Path(directory)
+                for path in (*taken, store, *others):
+                    (root / path).parent.mkdir(parents=True, exist_ok=True)
+                    (root / path).write_text("a secret\n")
+                here = re.sub(r"(?<![\w/])/(?=(?:etc|var)/)", "%s/" % root, script)
+                for action in ("upgrade", "remove"):
+                    self.assertEqual(run("sh", "-c", here, "postrm", action), (0, ""))
+                    for path in (*taken, store, *others):
+                        self.assertTrue((root / path).exists(), path)
+                status, output = run("sh", "-c", here, "postrm", "purge")
+                self.assertEqual(status, 0, output)
+                self.assertIn("the store stays in", output)
+                left = {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
+                self.assertEqual(left, {store, *others})
+                self.assertEqual((root / "etc/jindou").exists(), bool(others))
+                self.assertFalse((root / "var/log/jindou").exists())
+                # Of a purge that was interrupted.
+                self.assertEqual(run("sh", "-c", here, "postrm", "purge")[0], 0)
+
     def test_the_documented_lines_are_in_the_unit(self):
         unit = (ROOT / "deploy/systemd/jindou.service.in").read_text()
         unit = unit.replace("@BINDIR@", "/usr/bin").replace("@SYSCONFDIR@", "/etc").splitlines()

@@ -247,9 +247,15 @@ class Package(unittest.TestCase):
         self.assertTrue(all(result["duplicate"] for result in self.send()))
 
     def test_9_removed_it_leaves_configuration_and_data(self):
+        self.assertTrue((self.machine.root / "var/log/jindou/audit.log.1").exists())
+        secrets = self.machine.root / "etc/jindou/secrets.env"
+        secrets.write_text("WK_MANAGERTOKEN=0123456789abcdef\n")
+        secrets.chmod(0o600)
         self.shell(shown("apt-get remove jindou", ("remove", "-q remove -y")))
         self.assertFalse((self.machine.root / "usr/bin/jindou").exists())
         self.assertTrue((self.machine.root / "etc/jindou/jindou.yaml").exists())
+        self.assertTrue(secrets.exists())
+        self.assertTrue((self.machine.root / "var/log/jindou/audit.log.1").exists())
         self.assertTrue((self.machine.root / STORE / "CURRENT").exists())
         running = self.machine.inside("systemctl", "is-active", UNIT, check=False).strip()
         self.assertNotEqual(running, "active")
@@ -259,7 +265,8 @@ class Package(unittest.TestCase):
     def test_9_then_purged_it_leaves_data_and_finds_it_again(self):
         said = self.shell(shown("apt-get purge jindou", ("purge", "-q purge -y")))
         self.assertIn("the store stays in /var/lib/jindou", said)
-        self.assertFalse((self.machine.root / "etc/jindou/jindou.yaml").exists())
+        self.assertFalse((self.machine.root / "etc/jindou").exists())
+        self.assertFalse((self.machine.root / "var/log/jindou").exists())
         self.assertTrue((self.machine.root / STORE / "CURRENT").exists())
         self.installed()
         wait_until(self.is_active, what="the unit after the installation")
