@@ -3,6 +3,7 @@
 The package itself is installed and run in a bare Debian by tests/package/run.sh, by hand.
 """
 
+import configparser
 import json
 import os
 import pathlib
@@ -10,13 +11,14 @@ import pty
 import re
 import select
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
 import unittest
 
 from harness import ROOT, binary, not_for_sanitizers, seed_request
-from operations_page import ScriptServer, ShownServer, run_shown
+from operations_page import ScriptServer, ShownServer, environment, run_shown
 
 BUILD = pathlib.Path(binary()).parents[1]
 COMPLETION = "usr/share/bash-completion/completions/jindou"
@@ -95,6 +97,25 @@ class Installed(unittest.TestCase):
                                    "/etc/jindou/jindou.yaml"])
         self.assertTrue((self.root / command[0][1:]).exists())
         self.assertTrue((self.root / command[3][1:]).exists())
+
+    def test_the_unit_tries_again_unless_the_configuration_is_wrong(self):
+        unit = configparser.ConfigParser(strict=False, interpolation=None)
+        unit.optionxform = str
+        unit.read_string(self.unit())
+        self.assertEqual(unit["Unit"]["StartLimitIntervalSec"], "0")
+        service = unit["Service"]
+        self.assertEqual((service["Restart"], service["RestartSec"],
+                          service["RestartPreventExitStatus"]), ("on-failure", "3", "2"))
+        with tempfile.TemporaryDirectory() as directory, \
+                socket.create_server(("127.0.0.1", 0)) as held:
+            command = [binary(), "serve", "--data-dir", directory + "/data", "--http-addr",
+                       "127.0.0.1:%d" % held.getsockname()[1], "--tcp-addr", "127.0.0.1:0",
+                       "--ws-addr", "127.0.0.1:0"]
+            env = environment({"WK_MANAGER_ON": "false", "WK_DEMO_ON": "false"})
+            status, output = run(*command, cwd=directory, env=env)
+            self.assertEqual(status, 1, output)
+            status, output = run(*command, "--set", "api.maxBatch=none", cwd=directory, env=env)
+            self.assertEqual(status, 2, output)
 
     def test_below_another_prefix_all_of_it_is_there(self):
         status, output = self.install("/opt/jindou", "service")

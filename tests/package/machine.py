@@ -107,6 +107,18 @@ class Machine:
         return run("nsenter", "-t", self._first, "-n", "curl", "-sS", "--fail-with-body", "-m",
                    "10", *arguments)
 
+    def listen(self, port):
+        """Has that port of the loopback address until the process that is returned is ended."""
+        process = subprocess.Popen(
+            ["nsenter", "-t", str(self._first), "-n", "python3", "-c",
+             "import socket, sys, time\n"
+             "held = socket.create_server(('127.0.0.1', %d))\n"
+             "print('held', flush=True)\n"
+             "time.sleep(600)" % port], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        if process.stdout.readline() != "held\n":
+            raise AssertionError("port %d is not free" % port)
+        return process
+
     def boot(self):
         self._process = subprocess.Popen(
             ["unshare", "--mount", "--pid", "--net", "--uts", "--ipc", "--cgroup", "--fork",

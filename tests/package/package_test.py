@@ -175,6 +175,19 @@ class Package(unittest.TestCase):
         self.machine.inside("systemctl", "start", UNIT)
         self.assertTrue(self.is_active())
 
+    def test_6_then_a_port_that_is_held_is_waited_for(self):
+        self.machine.inside("systemctl", "stop", UNIT)
+        with self.machine.listen(5001) as holder:
+            try:
+                self.machine.inside("systemctl", "start", UNIT, check=False)
+                # More often than systemd lets a unit by itself.
+                wait_until(lambda: int(self.show("NRestarts")) > 6, what="many starts")
+                self.assertNotEqual(self.show("ActiveState"), "failed", self.journal())
+            finally:
+                holder.kill()
+        wait_until(self.is_active, what="the unit, once the port is free")
+        self.assertTrue(all(result["duplicate"] for result in self.send()))
+
     def test_7_what_root_restores_is_opened_by_its_user(self):
         sent = self.send()
         made = self.machine.inside("jindou", "backup").strip()
