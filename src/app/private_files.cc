@@ -122,4 +122,20 @@ void warn_if_open(const std::string& directory) {
                     status.st_mode & 07777);
 }
 
+void warn_if_of_another(const std::string& directory) {
+  if (::geteuid() != 0) return;
+  std::error_code error;
+  std::filesystem::path path = std::filesystem::absolute(directory, error);
+  struct stat status {};
+  while (::stat(path.c_str(), &status) != 0) {
+    if (path == path.parent_path()) return;
+    path = path.parent_path();
+  }
+  if (status.st_uid == 0) return;
+  observe::log_warn("app",
+                    "root runs the server, and {} belongs to user {}, whose server cannot open "
+                    "what is made now",
+                    path.string(), status.st_uid);
+}
+
 }  // namespace jindou::app

@@ -24,4 +24,8 @@ Result<std::string> load_or_make_secret(const std::string& directory,
 // A warning in the log when other users of the machine may look into an existing `directory`.
 void warn_if_open(const std::string& directory);
 
+// A warning in the log when root runs this, and `directory`, or the nearest one above it that is
+// there, belongs to another user.
+void warn_if_of_another(const std::string& directory);
+
 }  // namespace jindou::app

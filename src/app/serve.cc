@@ -243,6 +243,7 @@ int serve(const config::LoadedSettings& loaded, const ReadSettings& read_again) 
   // Messages and tokens: what is created from here on is for this user alone.
   ::umask(S_IRWXG | S_IRWXO);
   warn_if_open(settings.data_dir);
+  warn_if_of_another(settings.data_dir);
 
   // Before anything else starts: a signal during the start waits for us instead of killing.
   SignalLoop signals;

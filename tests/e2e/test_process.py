@@ -357,6 +357,31 @@ class SaidAtStart(unittest.TestCase):
         self.assertEqual(tokens, [])
 
 
+class RunByRoot(unittest.TestCase):
+    SAID = "belongs to user 65534, whose server cannot open what is made now"
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can")
+    def test_in_the_directory_of_another_user_a_warning_says_so(self):
+        with tempfile.TemporaryDirectory() as directory:
+            with Server(data_dir=directory) as server:
+                self.assertEqual(server.stop(), 0)
+                self.assertNotIn("root runs the server", server.log_tail(1000))
+                # Where it is about to be made, and where it is there.
+                os.rename(server.data_dir, server.data_dir + ".before")
+                for given in (directory, server.data_dir):
+                    try:
+                        os.chown(directory, 0, 0)
+                        os.chown(given, 65534, 65534)
+                    except OSError as error:
+                        self.skipTest(str(error))
+                    before = server.log_tail(1000).count(self.SAID)
+                    server.start()
+                    self.assertEqual(server.stop(), 0)
+                    said = server.log_tail(1000)
+                    self.assertEqual(said.count(self.SAID), before + 1, said)
+                    self.assertIn("root runs the server, and %s belongs" % given, said)
+
+
 class CommandLine(unittest.TestCase):
     def test_version_and_config(self):
         version = run("version")
