@@ -14,6 +14,7 @@
 #include "config/api_keys.h"
 #include "config/trace_headers.h"
 #include "model/rate.h"
+#include "runtime/client_address.h"
 
 namespace jindou::app {
 
@@ -260,7 +261,7 @@ Result<gateway::GatewayOptions> gateway_options(const config::Settings& settings
   if (!settings.wss_addr.empty()) {
     JD_TRY(options.wss, config::parse_listen_address(settings.wss_addr));
   }
-  auto trusted = gateway::NetworkList::parse(settings.gateway.trusted_proxies);
+  auto trusted = runtime::NetworkList::parse(settings.gateway.trusted_proxies);
   if (!trusted) {
     return Error(Errc::invalid, "gateway.trustedProxies: " + trusted.error().detail());
   }

@@ -34,7 +34,7 @@ void AdmissionPlace::release() {
   if (Admission* admission = std::exchange(admission_, nullptr)) admission->leave(key_);
 }
 
-std::size_t Admission::KeyHash::operator()(const AddressKey& key) const noexcept {
+std::size_t Admission::KeyHash::operator()(const runtime::AddressKey& key) const noexcept {
   return boost::hash_range(key.bytes.begin(), key.bytes.end());
 }
 
@@ -54,8 +54,8 @@ bool Admission::take_common(std::atomic<std::int64_t>& paid_until_of_all, std::i
   }
 }
 
-Refusal Admission::admit(const IpAddress& address, AdmissionPlace& place) {
-  const AddressKey key = address_key(address);
+Refusal Admission::admit(const runtime::IpAddress& address, AdmissionPlace& place) {
+  const runtime::AddressKey key = runtime::address_key(address);
   const std::int64_t time = now();
   const std::size_t connections_max = limits_.connections_per_address;
   const std::size_t address_rate = limits_.handshakes_per_address_per_second;
@@ -89,7 +89,7 @@ void Admission::sweep(Table& table, std::int64_t now) {
   table.sweep_at = std::max(kSweepMin, table.entries.size() * 2);
 }
 
-void Admission::leave(const AddressKey& key) {
+void Admission::leave(const runtime::AddressKey& key) {
   const std::int64_t time = now();
   Table& table = table_of(key);
   const MutexLock lock(table.mutex);

@@ -15,7 +15,7 @@
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "config/live_value.h"
-#include "gateway/client_address.h"
+#include "runtime/client_address.h"
 
 namespace jindou::gateway {
 
@@ -53,7 +53,8 @@ class Admission;
 class AdmissionPlace {
  public:
   AdmissionPlace() = default;
-  AdmissionPlace(Admission& admission, const AddressKey& key) : admission_(&admission), key_(key) {}
+  AdmissionPlace(Admission& admission, const runtime::AddressKey& key)
+      : admission_(&admission), key_(key) {}
   ~AdmissionPlace() { release(); }
   AdmissionPlace(AdmissionPlace&& other) noexcept
       : admission_(std::exchange(other.admission_, nullptr)), key_(other.key_) {}
@@ -73,7 +74,7 @@ class AdmissionPlace {
 
  private:
   Admission* admission_ = nullptr;
-  AddressKey key_;
+  runtime::AddressKey key_;
 };
 
 // Thread-safe: 64 tables under a mutex each, by address. An address has an entry of 32 bytes while
@@ -89,7 +90,7 @@ class Admission {
 
   // Counts a connection that is about to be served, or says why it is not; a refused one costs its
   // address nothing. `place` must not outlive this object.
-  Refusal admit(const IpAddress& address, AdmissionPlace& place);
+  Refusal admit(const runtime::IpAddress& address, AdmissionPlace& place);
 
   // Whether one more name of a visitor may be stored now.
   bool admit_new_visitor() {
@@ -110,22 +111,22 @@ class Admission {
   };
   struct KeyHash {
     using is_avalanching = void;
-    std::size_t operator()(const AddressKey& key) const noexcept;
+    std::size_t operator()(const runtime::AddressKey& key) const noexcept;
   };
   struct Table {
     Mutex mutex;
-    boost::unordered_flat_map<AddressKey, Entry, KeyHash> entries JD_GUARDED_BY(mutex);
+    boost::unordered_flat_map<runtime::AddressKey, Entry, KeyHash> entries JD_GUARDED_BY(mutex);
     std::size_t sweep_at JD_GUARDED_BY(mutex) = kSweepMin;
   };
   static constexpr std::size_t kTables = 64;
   static constexpr std::size_t kSweepMin = 64;
 
-  Table& table_of(const AddressKey& key) { return tables_[KeyHash()(key) % kTables]; }
+  Table& table_of(const runtime::AddressKey& key) { return tables_[KeyHash()(key) % kTables]; }
   std::int64_t now() const;
   static bool take_common(std::atomic<std::int64_t>& paid_until, std::int64_t now,
                           std::size_t rate);
   static void sweep(Table& table, std::int64_t now) JD_REQUIRES(table.mutex);
-  void leave(const AddressKey& key);
+  void leave(const runtime::AddressKey& key);
 
   const Clock& clock_;
   const AdmissionLimits limits_;

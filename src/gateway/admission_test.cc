@@ -18,7 +18,7 @@ class TestClock final : public Clock {
   std::chrono::steady_clock::time_point now{std::chrono::hours(1)};
 };
 
-IpAddress ip(const std::string& text) { return boost::asio::ip::make_address(text); }
+runtime::IpAddress ip(const std::string& text) { return boost::asio::ip::make_address(text); }
 
 class AdmissionTest : public testing::Test {
  protected:

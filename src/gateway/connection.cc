@@ -239,7 +239,7 @@ bool Connection::take_preface(std::span<char>& bytes, std::string& kept) {
     return false;
   }
   bytes = bytes.subspan(outcome.consumed);
-  if (outcome.client) client_ = std::make_unique<ClientEndpoint>(*outcome.client);
+  if (outcome.client) client_ = std::make_unique<runtime::ClientEndpoint>(*outcome.client);
   if (!awaits_forwarding()) admit();
   return !closed_ && !bytes.empty();
 }
@@ -304,9 +304,9 @@ void Connection::on_upgrade_input(std::span<char> bytes) {
     return;
   }
   if (awaits_forwarding()) {
-    if (const auto client =
-            forwarded_client(outcome.forwarded_for, outcome.real_ip, options.trusted_proxies)) {
-      client_ = std::make_unique<ClientEndpoint>(*client);
+    if (const auto client = runtime::forwarded_client(outcome.forwarded_for, outcome.real_ip,
+                                                      options.trusted_proxies)) {
+      client_ = std::make_unique<runtime::ClientEndpoint>(*client);
     }
     admit();
   }

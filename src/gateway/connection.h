@@ -17,7 +17,6 @@
 
 #include "base/byte_budget.h"
 #include "gateway/admission.h"
-#include "gateway/client_address.h"
 #include "gateway/outbound_buffer.h"
 #include "gateway/session.h"
 #include "gateway/tls_context.h"
@@ -25,6 +24,7 @@
 #include "gateway/transport.h"
 #include "gateway/websocket.h"
 #include "presence/connection_info.h"
+#include "runtime/client_address.h"
 
 namespace jindou::gateway {
 
@@ -35,7 +35,7 @@ struct Accepted {
   SessionId id{};
   Transport transport = Transport::tcp;
   boost::asio::ip::tcp::socket socket;
-  IpAddress peer;                           // the other end of the socket
+  runtime::IpAddress peer;                  // the other end of the socket
   Refusal refusal = Refusal::none;          // to be told to the client; the shard is the first one
   std::shared_ptr<const TlsContext> tls{};  // over TLS only
 };
@@ -57,7 +57,7 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   const Session& session() const { return session_; }
   SessionId id() const { return session_.session_id(); }
   // The client's address as far as it is known by now.
-  const IpAddress& client_ip() const { return client_ ? client_->ip : peer_; }
+  const runtime::IpAddress& client_ip() const { return client_ ? client_->ip : peer_; }
   TimePoint last_input() const { return last_input_; }
   bool is_closing() const { return closing_; }
   // Holds the beginning of a frame.
@@ -155,8 +155,8 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   OutboundBuffer outbound_;
   std::unique_ptr<WebSocketState> websocket_;
   std::unique_ptr<TlsState> tls_;
-  IpAddress peer_;
-  std::unique_ptr<ClientEndpoint> client_;  // as a trusted proxy says; null: peer_
+  runtime::IpAddress peer_;
+  std::unique_ptr<runtime::ClientEndpoint> client_;  // as a trusted proxy says; null: peer_
   AdmissionPlace place_;
   // The beginning of a frame, or what input paused at: over WebSocket of one message, on a stream
   // of one read.

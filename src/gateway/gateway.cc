@@ -16,6 +16,7 @@
 #include "gateway/shard.h"
 #include "model/reason.h"
 #include "observe/log.h"
+#include "runtime/client_address.h"
 #include "runtime/told_refusals.h"
 
 namespace jindou::gateway {
@@ -199,7 +200,7 @@ class Listener final : public std::enable_shared_from_this<Listener> {
       connections_->fetch_sub(1);
       refuse(std::move(socket));
     } else {
-      Accepted accepted{id, transport_, std::move(socket), plain_address(peer_.address())};
+      Accepted accepted{id, transport_, std::move(socket), runtime::plain_address(peer_.address())};
       if (certificate_ != nullptr) accepted.tls = certificate_->current();
       shards_[shard]->post_accepted(std::move(accepted));
     }
@@ -219,7 +220,7 @@ class Listener final : public std::enable_shared_from_this<Listener> {
     // This thread's shard tells them, so that no more are open than it keeps for that.
     Accepted accepted{id_on_first_shard(), transport_,
                       runtime::moved_to(io_shards_.context(0), std::move(socket)),
-                      plain_address(peer_.address())};
+                      runtime::plain_address(peer_.address())};
     accepted.refusal = Refusal::max_connections;
     shards_[0]->post_accepted(std::move(accepted));
   }

@@ -12,9 +12,9 @@
 #include "config/live_value.h"
 #include "config/settings.h"
 #include "gateway/admission.h"
-#include "gateway/client_address.h"
 #include "gateway/origin_policy.h"
 #include "model/channel.h"
+#include "runtime/client_address.h"
 
 namespace jindou::gateway {
 
@@ -41,7 +41,7 @@ struct GatewayOptions {
   // Of the TLS listeners; read again by Gateway::reload_certificate() and each check_interval.
   config::LiveValue<config::TlsSettings> certificate;
   // Whose PROXY headers, X-Forwarded-For and X-Real-IP are believed.
-  NetworkList trusted_proxies;
+  runtime::NetworkList trusted_proxies;
   OriginPolicy origins;
   AdmissionLimits admission;
   config::GatewaySettings limits;

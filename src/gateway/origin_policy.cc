@@ -1,6 +1,6 @@
 #include "gateway/origin_policy.h"
 
-#include "gateway/client_address.h"
+#include "runtime/client_address.h"
 
 namespace jindou::gateway {
 
@@ -21,8 +21,8 @@ bool OriginPolicy::allows(std::string_view origin, std::string_view host,
   if (config::is_loopback_name(page->host)) return true;
   std::string_view address = page->host;
   if (address.starts_with('[')) address = address.substr(1, address.size() - 2);
-  const auto from = parse_endpoint(address);
-  const auto to = parse_endpoint(host);
+  const auto from = runtime::parse_endpoint(address);
+  const auto to = runtime::parse_endpoint(host);
   return from && to && to->ip == from->ip;
 }
 

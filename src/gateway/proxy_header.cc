@@ -53,7 +53,7 @@ std::optional<std::uint16_t> port_of(std::string_view word) {
   return port;
 }
 
-bool is_address(std::string_view word, bool v6, IpAddress& out) {
+bool is_address(std::string_view word, bool v6, runtime::IpAddress& out) {
   if (word.find('%') != std::string_view::npos) return false;
   boost::system::error_code error;
   out = ip::make_address(word, error);
@@ -72,14 +72,14 @@ ProxyOutcome read_v1(std::string_view bytes) {
   if (family == "UNKNOWN") return outcome;  // what follows means nothing
   if (family != "TCP4" && family != "TCP6") return outcome_of(State::broken);
   const bool v6 = family == "TCP6";
-  IpAddress source;
-  IpAddress destination;
+  runtime::IpAddress source;
+  runtime::IpAddress destination;
   if (!is_address(take_word(line), v6, source) || !is_address(take_word(line), v6, destination)) {
     return outcome_of(State::broken);
   }
   const auto source_port = port_of(take_word(line));
   if (!source_port || !port_of(line)) return outcome_of(State::broken);
-  outcome.client = ClientEndpoint{plain_address(source), *source_port};
+  outcome.client = runtime::ClientEndpoint{runtime::plain_address(source), *source_port};
   return outcome;
 }
 
@@ -101,14 +101,14 @@ ProxyOutcome read_v2(std::string_view bytes) {
   outcome.consumed = kV2FixedBytes + length;
   if (!has_client) return outcome;
   const std::string_view addresses = bytes.substr(kV2FixedBytes);
-  ClientEndpoint client;
+  runtime::ClientEndpoint client;
   if (family == kTcp4) {
     client.ip = ip::address_v4(read_be<std::uint32_t>(addresses, 0));
     client.port = read_be<std::uint16_t>(addresses, 8);
   } else {
     ip::address_v6::bytes_type raw{};
     std::copy_n(addresses.begin(), raw.size(), reinterpret_cast<char*>(raw.data()));
-    client.ip = plain_address(ip::address_v6(raw));
+    client.ip = runtime::plain_address(ip::address_v6(raw));
     client.port = read_be<std::uint16_t>(addresses, 32);
   }
   outcome.client = client;

@@ -7,7 +7,7 @@
 #include <optional>
 #include <string_view>
 
-#include "gateway/client_address.h"
+#include "runtime/client_address.h"
 
 namespace jindou::gateway {
 
@@ -26,7 +26,7 @@ struct ProxyOutcome {
   State state = State::none;
   std::size_t consumed = 0;
   // Empty when the proxy speaks for itself or does not know ("UNKNOWN", LOCAL, other families).
-  std::optional<ClientEndpoint> client;
+  std::optional<runtime::ClientEndpoint> client;
 };
 
 // Looks at the first bytes of a connection. No protocol we serve begins like a header: a client's

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "gateway/proxy_header.h"
+#include "runtime/client_address.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using jindou::gateway::ProxyOutcome;
@@ -20,6 +21,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     break;
   }
   // What the headers of HTTP hold goes through the same parsers of addresses.
-  jindou::gateway::forwarded_client(bytes, bytes, {});
+  jindou::runtime::forwarded_client(bytes, bytes, {});
   return 0;
 }

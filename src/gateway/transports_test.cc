@@ -10,6 +10,7 @@
 #include "base/varint.h"
 #include "gateway/gateway_fixture.h"
 #include "gateway/ws_deflate.h"
+#include "runtime/client_address.h"
 
 namespace jindou::gateway {
 namespace {
@@ -22,7 +23,7 @@ class TransportTest : public GatewayTest {
  protected:
   void trust_loopback() {
     const std::vector<std::string> networks{"127.0.0.0/8"};
-    options_.trusted_proxies = *NetworkList::parse(networks);
+    options_.trusted_proxies = *runtime::NetworkList::parse(networks);
   }
   std::unique_ptr<TestClient> client_with(TestClient::Extras extras) {
     return std::make_unique<TestClient>(address(), websocket(), tls(), extras);

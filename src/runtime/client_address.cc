@@ -1,9 +1,9 @@
-#include "gateway/client_address.h"
+#include "runtime/client_address.h"
 
 #include <algorithm>
 #include <charconv>
 
-namespace jindou::gateway {
+namespace jindou::runtime {
 
 namespace ip = boost::asio::ip;
 
@@ -137,4 +137,4 @@ std::optional<ClientEndpoint> forwarded_client(std::string_view forwarded_for,
   }
 }
 
-}  // namespace jindou::gateway
+}  // namespace jindou::runtime

@@ -15,7 +15,7 @@
 
 #include "base/result.h"
 
-namespace jindou::gateway {
+namespace jindou::runtime {
 
 using IpAddress = boost::asio::ip::address;
 
@@ -64,4 +64,4 @@ std::optional<ClientEndpoint> forwarded_client(std::string_view forwarded_for,
                                                std::string_view real_ip,
                                                const NetworkList& trusted);
 
-}  // namespace jindou::gateway
+}  // namespace jindou::runtime

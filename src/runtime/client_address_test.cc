@@ -1,9 +1,9 @@
 // Which networks are trusted, what limits count by, and whom forwarding headers name.
-#include "gateway/client_address.h"
+#include "runtime/client_address.h"
 
 #include <gtest/gtest.h>
 
-namespace jindou::gateway {
+namespace jindou::runtime {
 namespace {
 
 IpAddress ip(const char* text) { return boost::asio::ip::make_address(text); }
@@ -87,4 +87,4 @@ TEST(ForwardedClient, IsTheRightmostAddressThatIsNoTrustedProxy) {
 }
 
 }  // namespace
-}  // namespace jindou::gateway
+}  // namespace jindou::runtime
