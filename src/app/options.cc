@@ -177,6 +177,10 @@ api::ApiOptions api_options(const config::Settings& settings, std::size_t refusa
   options.known_channels_max =
       std::max(options.known_channels_max, settings.conversation.user_max_count);
   options.http.stop_grace = kStopGrace;
+  // Checked with the options of the gateway.
+  if (auto trusted = runtime::NetworkList::parse(settings.gateway.trusted_proxies)) {
+    options.http.trusted_proxies = std::move(*trusted);
+  }
   options.manager_http = options.http;
   options.manager_http.connections_max = side_connections(settings.api.max_connections);
   return options;

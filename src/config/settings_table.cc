@@ -416,7 +416,7 @@ constexpr std::array kTable{
     Setting{"gateway.trustedProxies", list, JD_MEMBER(gateway.trusted_proxies), 0, 0, "", kOurs,
             kRestart,
             "Networks (CIDR) whose PROXY header, X-Forwarded-For or X-Real-IP says where a client "
-            "is."},
+            "is; on the HTTP ports one of the latter two where a caller is."},
     Setting{"gateway.subscriptionsMax", count, JD_MEMBER(gateway.subscriptions_max), 0, 1'000'000,
             "", kOurs, kRestart,
             "Channels that one session may subscribe to by itself (SUB); one more is answered with "

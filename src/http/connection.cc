@@ -130,8 +130,28 @@ bool Connection::count_unread() {
   return false;
 }
 
+void Connection::find_peer() {
+  error_code unknown;  // it has gone, which is seen soon
+  const auto peer = socket_.remote_endpoint(unknown);
+  if (unknown) return;
+  peer_ = runtime::plain_address(peer.address());
+  peer_is_proxy_ = options_.trusted_proxies.contains(peer_);
+  request_.peer = peer_.to_string();
+  request_.peer_is_loopback = peer_.is_loopback();
+}
+
+void Connection::find_caller() {
+  if (!peer_is_proxy_) return;
+  const auto caller =
+      runtime::forwarded_client(request_.header_list("x-forwarded-for"),
+                                request_.header_list("x-real-ip"), options_.trusted_proxies);
+  if (caller) request_.peer = caller->ip.to_string();
+}
+
 void Connection::start_over() {
   request_.clear();
+  // What a proxy has said counts for the one request.
+  if (peer_is_proxy_) request_.peer = peer_.to_string();
   response_.clear();
   free_memory(pieces_);
   // What idle connections keep for their next request takes a quarter of each budget at most.
@@ -229,6 +249,7 @@ Task<Connection::Read> Connection::read_request() {
         if (!co_await fill_buffer()) co_return Read::lost;
         break;
       case RequestParser::Progress::header_done: {
+        find_caller();
         if (parser.has_body() &&
             (request_.method() == Verb::get || request_.method() == Verb::head)) {
           co_await answer_refusal(400, "a GET request takes no body: use the query, or POST");
@@ -427,9 +448,7 @@ Task<void> Connection::run() {
   error_code ignored;  // both are improvements, not needs
   socket_.set_option(tcp::no_delay(true), ignored);
   socket_.non_blocking(true, ignored);
-  if (const auto peer = socket_.remote_endpoint(ignored); !ignored) {
-    request_.peer = peer.address().to_string();
-  }
+  find_peer();
   request_.deadlines = &shard_->deadlines;
   request_.turns = &shard_->turns;
   link(shard_->deadlines);

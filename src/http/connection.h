@@ -32,6 +32,7 @@
 #include "http/request_parser.h"
 #include "http/server_options.h"
 #include "http/stream.h"
+#include "runtime/client_address.h"
 #include "runtime/thread_owner.h"
 #include "runtime/told_refusals.h"
 
@@ -162,6 +163,10 @@ class Connection final : public DeadlineList::Entry, private Stream {
   bool answer_fits();
   // Gives back what the last request held, or keeps a little of it for the next.
   void start_over();
+  // Who is at the other end of the socket.
+  void find_peer();
+  // Where the caller is, when that is a trusted proxy; by the header of the request.
+  void find_caller();
   // Whether an idle connection may keep buffers of `bytes`, which then are counted.
   static bool keeps(const ByteBudget* budget, BudgetShare& share, std::size_t bytes);
   static bool drops_cheaply(const RequestParser& parser);
@@ -245,6 +250,8 @@ class Connection final : public DeadlineList::Entry, private Stream {
   const Clock& clock_;
   const ServerOptions& options_;
   Socket socket_;
+  runtime::IpAddress peer_;
+  bool peer_is_proxy_ = false;  // a trusted one
   BudgetShare body_share_;
   BudgetShare answer_share_;
   std::unique_ptr<char[]> buffer_;

@@ -73,8 +73,13 @@ class Request {
   // What a handler's admit() allows of a body that is chunked or coded; beyond it the request is
   // answered 413.
   std::size_t body_bytes_max = SIZE_MAX;
-  // Address of the peer without port, for logs.
+  // Where the caller is, an address without port, for logs and for what counts by address: the
+  // other end of the connection, or what a proxy of ServerOptions::trusted_proxies says. Proves
+  // nothing: what somebody may do must not hang on it.
   std::string peer;
+  // The other end of the connection is a loopback address. Of a proxy on this machine, too,
+  // whomever it asks for.
+  bool peer_is_loopback = false;
   // Who the request speaks for, when it carries a credential; set by the router before a handler
   // runs.
   std::string user;

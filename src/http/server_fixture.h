@@ -58,6 +58,9 @@ class EchoHandler final : public RequestHandler {
     response.body += ' ';
     if (request.path() == "/size") {
       response.body += std::to_string(request.body.size());
+    } else if (request.path() == "/peer") {
+      response.body += request.peer;
+      if (request.peer_is_loopback) response.body += " loopback";
     } else if (request.path() == "/big") {
       response.body.assign(4U << 20, 'x');
     } else if (request.path() == "/medium") {

@@ -7,6 +7,7 @@
 
 #include "base/byte_budget.h"
 #include "http/request_parser.h"
+#include "runtime/client_address.h"
 
 namespace jindou::http {
 
@@ -40,6 +41,8 @@ struct ServerOptions {
   std::size_t expansion_max = 200;
   // How long stop() lets requests in flight finish.
   std::chrono::milliseconds stop_grace{2'000};
+  // Whose X-Forwarded-For and X-Real-IP say where a caller is (Request::peer).
+  runtime::NetworkList trusted_proxies;
 };
 
 }  // namespace jindou::http

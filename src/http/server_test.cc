@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "http/server_fixture.h"
+#include "runtime/client_address.h"
 
 namespace jindou::http {
 namespace {
@@ -65,6 +66,41 @@ TEST_F(HttpServerTest, AnswersNameTheTraceOfTheirRequest) {
     send(socket, post(path, "", "Traced: yes\r\n"));
     EXPECT_NE(read_answer(socket, rest).find(field), std::string::npos) << path;
   }
+}
+
+TEST_F(HttpServerTest, ATrustedProxySaysWhereTheCallerIs) {
+  const std::vector<std::string> trusted = {"127.0.0.0/8", "10.0.0.0/8"};
+  ServerOptions options;
+  options.trusted_proxies = *runtime::NetworkList::parse(trusted);
+  start(options);
+  tcp::socket socket = connect();
+  std::string rest;
+  const auto caller = [&](const std::string& headers) {
+    send(socket, post("/peer", "", headers));
+    const std::string answer = read_answer(socket, rest);
+    return answer.substr(answer.find("POST /peer ") + std::string("POST /peer ").size());
+  };
+  EXPECT_EQ(caller("X-Forwarded-For: 203.0.113.7\r\n"), "203.0.113.7 loopback");
+  // Of the one request alone.
+  EXPECT_EQ(caller(""), "127.0.0.1 loopback");
+  // What stands left of the first stranger is what he says himself; the lines are one list.
+  EXPECT_EQ(caller("X-Forwarded-For: 192.0.2.1, 203.0.113.7, 10.0.0.9\r\n"),
+            "203.0.113.7 loopback");
+  EXPECT_EQ(caller("X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-For: 203.0.113.8\r\n"),
+            "203.0.113.8 loopback");
+  EXPECT_EQ(caller("X-Real-IP: 2001:db8::1\r\n"), "2001:db8::1 loopback");
+  EXPECT_EQ(caller("X-Forwarded-For: nonsense\r\n"), "127.0.0.1 loopback");
+}
+
+TEST_F(HttpServerTest, NobodyElseSaysWhereTheCallerIs) {
+  const std::vector<std::string> trusted = {"192.0.2.0/24"};
+  ServerOptions options;
+  options.trusted_proxies = *runtime::NetworkList::parse(trusted);
+  start(options);
+  tcp::socket socket = connect();
+  std::string rest;
+  send(socket, post("/peer", "", "X-Forwarded-For: 203.0.113.7\r\nX-Real-IP: 203.0.113.7\r\n"));
+  EXPECT_TRUE(read_answer(socket, rest).ends_with("POST /peer 127.0.0.1 loopback"));
 }
 
 TEST_F(HttpServerTest, AnswersPipelinedRequestsInOrder) {

@@ -192,6 +192,18 @@ class WithToken(AccessCase):
         self.assertGreater(int(answer.headers["retry-after"]), 0)
         self.assertEqual(self.login("admin", "Admin-pw").status, 200, "another user is not locked")
 
+    def test_failed_logins_behind_a_proxy_count_by_what_it_says(self):
+        # This machine is a trusted proxy; 203.0.113.1 is what the client made up.
+        def login(client, password):
+            return self.manager("POST", "/manager/login",
+                                {"username": "reader", "password": password},
+                                **{"X-Forwarded-For": "203.0.113.1, " + client})
+        for _ in range(10):
+            self.assert_error(login("198.51.100.1", "wrong"), 401)
+        self.assert_error(login("198.51.100.1", "Reader-pw"), 429)
+        self.assertEqual(login("198.51.100.2", "Reader-pw").status, 200)
+        self.assertEqual(self.login("reader", "Reader-pw").status, 200)
+
     def test_only_hs256_with_our_key_issuer_and_time_is_a_login_token(self):
         ok = make_jwt(HS256, claims())
         self.assertEqual(self.manager("GET", "/connz", Authorization=ok).status, 200)

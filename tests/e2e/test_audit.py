@@ -126,6 +126,26 @@ class WhoAndWhat(AuditCase):
         self.assertEqual(stranger["event"], "login_failed")
         self.assertNotIn("who", stranger)
 
+    def test_a_caller_behind_a_trusted_proxy_is_known_by_his_own_address(self):
+        def act():
+            for headers in ({"X-Forwarded-For": "192.0.2.1, 203.0.113.7"}, {"X-Real-IP": "2001:db8::7"},
+                            {"X-Forwarded-For": "nonsense"}, {}):
+                self.manager("POST", "/manager/login", {"username": "alice", "password": "x"},
+                             **headers)
+            self.manager("POST", "/conn/kick", {"uid": "u1", "conn_id": 5}, token=TOKEN,
+                         **{"X-Forwarded-For": "203.0.113.8"})
+        self.assertEqual([line["address"] for line in self.since(act)],
+                         ["203.0.113.7", "2001:db8::7", "127.0.0.1", "127.0.0.1", "203.0.113.8"])
+
+    def test_nobody_else_says_where_a_caller_is(self):
+        with Server({"gateway.trustedProxies": "192.0.2.0/24", "managerToken": TOKEN}) as server:
+            headers = {"token": TOKEN, "X-Forwarded-For": "203.0.113.7", "X-Real-IP": "203.0.113.7"}
+            server.request("POST", "/conn/kick", {"uid": "u1", "conn_id": 5}, headers=headers,
+                           address=server.manager)
+            answer = server.request("GET", "/manager/audit?event=change", headers=headers,
+                                    address=server.manager)
+            self.assertEqual([line["address"] for line in answer.json()["items"]], ["127.0.0.1"])
+
     def test_lines_stand_in_the_order_in_which_answers_were_waited_for(self):
         users = ["typed-%d" % i if i % 2 else "alice" for i in range(60)]
 
