@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "access/guest_rule.h"
 #include "access/key_secret.h"
 #include "access/login_token.h"
 #include "access/read_token.h"
@@ -11,6 +12,10 @@
 
 namespace jindou::access {
 namespace {
+
+// Whom the token of a login as guest names: nobody who can be configured, since a name ends at the
+// first colon. So it is worth nothing once there are other users, one of the name guest included.
+constexpr std::string_view kGuestOfToken = ":guest";
 
 // 128 bits of a hash.
 constexpr std::size_t kMarkDigits = 32;
@@ -139,6 +144,7 @@ const config::AuthUser* Access::user_of(const AccessOptions& options,
   const auto name =
       verify_login_token(token, options.jwt_secret, options.jwt_issuer, clock_.wall_seconds());
   if (!name) return nullptr;
+  if (options.guest_only) return *name == kGuestOfToken ? &options.users.front() : nullptr;
   for (const config::AuthUser& user : options.users) {
     if (user.name == *name) return &user;
   }
@@ -193,6 +199,7 @@ std::string_view unauthorized_text(const http::Request& request, Port port, cons
              "more: ask for another one";
     case ReadTokenFault::not_this_port: return "a read token is for the API port (httpAddr) alone";
   }
+  if (caller.guest_elsewhere && port == Port::manager) return kGuestRefusal;
   const bool token = !request.header("token").empty();
   if (port == Port::api) {
     return token
@@ -237,7 +244,9 @@ Caller Access::identify(const http::Request& request, Port port) const {
     caller.user = caller.key->name;
     return caller;
   }
-  if (const config::AuthUser* user = user_of(options, bearer); user != nullptr) {
+  const config::AuthUser* user = user_of(options, bearer);
+  caller.guest_elsewhere = user != nullptr && options.guest_only && !is_straight_from_here(request);
+  if (user != nullptr && !caller.guest_elsewhere) {
     caller.user = user->name;
     caller.permissions = user->permissions;
   }
@@ -257,15 +266,18 @@ PageVerdict Access::judge_page(const http::Request& request, Port port) const {
     door.asks_for_a_secret = token_configured(*held);
     door.on_loopback = held->pages.api_on_loopback;
   } else {
-    // What guest may read without a secret is read by everybody, whatever other tokens there are.
+    // What guest may read without a secret is read by every browser on this machine, whatever other
+    // tokens there are.
     door.asks_for_a_secret = held->on && !held->guest_only;
     door.on_loopback = held->pages.manager_on_loopback;
-    door.secret_setting = "auth.users";
+    door.secret_setting = held->on ? "auth.users" : "auth.on";
+    door.advises_hosts = false;
   }
   return access::judge_page(request, held->pages, door);
 }
 
-std::optional<Login> Access::login(std::string_view name, std::string_view password) const {
+Result<Login> Access::login(const http::Request& request, std::string_view name,
+                            std::string_view password) const {
   const std::shared_ptr<const AccessOptions> held = options();
   const AccessOptions& options = *held;
   // All are compared, name and password: how long it takes says nothing about who exists.
@@ -275,15 +287,20 @@ std::optional<Login> Access::login(std::string_view name, std::string_view passw
     const bool same_password = equal_secrets(password, user.password);
     if (same_name && same_password) found = &user;
   }
-  if (found == nullptr || options.jwt_secret.empty()) return std::nullopt;
+  if (found == nullptr || options.jwt_secret.empty()) {
+    return Error(Errc::invalid, "wrong user name or password");
+  }
+  if (options.guest_only && !is_straight_from_here(request)) {
+    return Error(Errc::denied, std::string(kGuestRefusal));
+  }
   Login login;
   const std::int64_t now = clock_.wall_seconds();
   login.expires_in = std::chrono::duration_cast<std::chrono::seconds>(options.jwt_expire).count();
   login.expires_at = now + login.expires_in;
   login.permissions = found->permissions;
-  login.token =
-      make_login_token(found->name, options.jwt_secret, options.jwt_issuer, now, login.expires_at);
-  if (login.token.empty()) return std::nullopt;
+  login.token = make_login_token(options.guest_only ? std::string(kGuestOfToken) : found->name,
+                                 options.jwt_secret, options.jwt_issuer, now, login.expires_at);
+  if (login.token.empty()) return Error(Errc::invalid, "no token can be made for this name");
   return login;
 }
 

@@ -13,6 +13,7 @@
 #include "access/page_guard.h"
 #include "base/clock.h"
 #include "base/mutex.h"
+#include "base/result.h"
 #include "config/api_keys.h"
 #include "config/settings.h"
 #include "http/exchange.h"
@@ -38,7 +39,7 @@ struct AccessOptions {
   std::string manager_uid = "____manager";
   std::vector<config::ConfiguredKey> keys;
   std::vector<config::AuthUser> users;
-  // The users are none but guest, whose password everybody knows.
+  // The users are none but guest, whose password everybody knows (guest_rule.h).
   bool guest_only = false;
   PageRules pages;
   // HMAC key of the tokens of logins. Empty: nobody can log in.
@@ -51,7 +52,7 @@ struct AccessOptions {
 };
 
 // What `settings` ask for. `own_secret` is used without a configured jwt.secret. When no user is
-// configured and only this machine reaches the manager port, there is one: guest, who may read.
+// configured and the manager port is on a loopback address, there is one: guest, who may read.
 // `settings` have passed validate().
 AccessOptions access_options(const config::Settings& settings, const std::string& own_secret);
 
@@ -78,7 +79,9 @@ struct Caller {
   // shows beside it.
   ReaderPtr reader;
   ReadTokenFault read_fault = ReadTokenFault::none;  // it was a bad one: not admitted
-  std::string user;                                  // empty: unknown, which the API port accepts
+  // The token of a login as guest was shown, and counts for nothing here (guest_rule.h).
+  bool guest_elsewhere = false;
+  std::string user;  // empty: unknown, which the API port accepts
   std::vector<config::Permission> permissions;
 
   bool may(std::string_view resource, char action) const;
@@ -126,14 +129,16 @@ class Access {
   // Judges the header block. API port: admitted with a right token, a key, a read token, or when
   // neither token nor key is configured; a valid login token only adds the user's name and
   // permissions. Manager port: admitted with any of them but a read token. A bad read token is
-  // never admitted.
+  // never admitted. The token of a login as guest is none where is_straight_from_here() is false.
   Caller identify(const http::Request& request, Port port) const;
 
   // Whether the page that a request comes from may send it, by the header block.
   PageVerdict judge_page(const http::Request& request, Port port) const;
 
-  // Nothing when name or password are wrong, or nobody can log in.
-  std::optional<Login> login(std::string_view name, std::string_view password) const;
+  // `request`: the one that asks for it. Errors: denied (guest, from elsewhere: kGuestRefusal),
+  // invalid (name or password are wrong, or nobody can log in).
+  Result<Login> login(const http::Request& request, std::string_view name,
+                      std::string_view password) const;
 
   // A read token for `reader`, good for so many seconds. Nothing when it cannot be signed.
   std::optional<ReadPass> make_read_pass(const Reader& reader, std::int64_t seconds) const;

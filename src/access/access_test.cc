@@ -65,14 +65,14 @@ TEST_F(AccessTest, ALoginTokenDoesNotReplaceTheTokenOfTheApiPort) {
   AccessOptions options = options_with({"admin:pw:*"});
   options.manager_token = "right";
   const Access access(options, clock_);
-  const auto login = access.login("admin", "pw");
+  const auto login = access.login(request_with({}), "admin", "pw");
   ASSERT_TRUE(login);
   EXPECT_FALSE(on_api(access, {{"Authorization", "Bearer " + login->token}}).admitted);
 }
 
 TEST_F(AccessTest, OnTheApiPortALoginTokenOnlyAddsTheName) {
   const Access access(options_with({"admin:pw:*"}), clock_);
-  const auto login = access.login("admin", "pw");
+  const auto login = access.login(request_with({}), "admin", "pw");
   ASSERT_TRUE(login);
   EXPECT_EQ(on_api(access, {{"Authorization", "Bearer " + login->token}}).user, "admin");
   const Caller invalid = on_api(access, {{"Authorization", "Bearer nonsense"}});
@@ -89,7 +89,7 @@ TEST_F(AccessTest, TheManagerPortAsksForATokenOrALogin) {
   EXPECT_FALSE(on_manager(access, {{"token", "wrong"}}).admitted);
   EXPECT_TRUE(on_manager(access, {{"token", "right"}}).admitted);
   EXPECT_TRUE(on_manager(access, {{"token", "super"}}).may_everything);
-  const auto login = access.login("reader", "pw2");
+  const auto login = access.login(request_with({}), "reader", "pw2");
   ASSERT_TRUE(login);
   const Caller caller = on_manager(access, {{"Authorization", "Bearer " + login->token}});
   EXPECT_TRUE(caller.admitted);
@@ -106,7 +106,7 @@ TEST_F(AccessTest, AnEmptyTokenIsNoToken) {
 
 TEST_F(AccessTest, TheLoginTokenComesInEveryDocumentedPlace) {
   const Access access(options_with({"admin:pw:*"}), clock_);
-  const std::string token = access.login("admin", "pw")->token;
+  const std::string token = access.login(request_with({}), "admin", "pw")->token;
   const std::vector<std::string> forms = {"Bearer " + token, "bearer  " + token, token};
   for (const std::string& text : forms) {
     EXPECT_TRUE(on_manager(access, {{"authorization", text}}).admitted) << text;
@@ -120,7 +120,9 @@ TEST_F(AccessTest, ALoginEndsWithItsTimeItsUserAndTheSecret) {
   AccessOptions options = options_with({"admin:pw:*"});
   options.jwt_expire = std::chrono::seconds(10);
   Access access(options, clock_);
-  const Headers headers = {{"Authorization", "Bearer " + access.login("admin", "pw")->token}};
+  const auto login = access.login(request_with({}), "admin", "pw");
+  ASSERT_TRUE(login);
+  const Headers headers = {{"Authorization", "Bearer " + login->token}};
   EXPECT_TRUE(on_manager(access, headers).admitted);
 
   clock_.now_ms += 10'000;
@@ -137,7 +139,7 @@ TEST_F(AccessTest, ALoginEndsWithItsTimeItsUserAndTheSecret) {
 
 TEST_F(AccessTest, PermissionsAreThoseOfNowNotOfTheLogin) {
   Access access(options_with({"a:pw:*"}), clock_);
-  const Headers headers = {{"Authorization", access.login("a", "pw")->token}};
+  const Headers headers = {{"Authorization", access.login(request_with({}), "a", "pw")->token}};
   EXPECT_TRUE(on_manager(access, headers).may("conn", 'w'));
   access.update(options_with({"a:pw:[*:r]"}));
   EXPECT_FALSE(on_manager(access, headers).may("conn", 'w'));
@@ -145,14 +147,97 @@ TEST_F(AccessTest, PermissionsAreThoseOfNowNotOfTheLogin) {
 
 TEST_F(AccessTest, WrongCredentialsAndAMissingSecretLogNobodyIn) {
   Access access(options_with({"admin:pw:*"}), clock_);
-  EXPECT_FALSE(access.login("admin", "p"));
-  EXPECT_FALSE(access.login("admin", "pwpw"));
-  EXPECT_FALSE(access.login("nobody", "pw"));
-  EXPECT_FALSE(access.login("____manager", ""));
+  EXPECT_FALSE(access.login(request_with({}), "admin", "p"));
+  EXPECT_FALSE(access.login(request_with({}), "admin", "pwpw"));
+  EXPECT_FALSE(access.login(request_with({}), "nobody", "pw"));
+  EXPECT_FALSE(access.login(request_with({}), "____manager", ""));
   AccessOptions without = options_with({"admin:pw:*"});
   without.jwt_secret.clear();
   access.update(without);
-  EXPECT_FALSE(access.login("admin", "pw"));
+  EXPECT_FALSE(access.login(request_with({}), "admin", "pw"));
+}
+
+http::Request from_here(const Headers& more = {}, const std::string& host = "localhost:5300") {
+  Headers headers = {{"Host", host}};
+  headers.insert(headers.end(), more.begin(), more.end());
+  http::Request request = request_with(headers);
+  request.peer_is_loopback = true;
+  return request;
+}
+
+TEST_F(AccessTest, GuestLogsInStraightFromThisMachineAlone) {
+  const Access access(access_options(config::Settings(), "own"), clock_);
+  ASSERT_TRUE(access.login(from_here(), "guest", "guest"));
+  const auto expect_refusal = [&access](const http::Request& request) {
+    const auto login = access.login(request, "guest", "guest");
+    ASSERT_FALSE(login);
+    EXPECT_EQ(login.error().code(), Errc::denied);
+    EXPECT_NE(login.error().detail().find("set auth.users"), std::string::npos);
+    const auto wrong = access.login(request, "guest", "wrong");
+    ASSERT_FALSE(wrong);
+    EXPECT_EQ(wrong.error().code(), Errc::invalid);
+  };
+  expect_refusal(from_here({{"X-Forwarded-For", "203.0.113.7"}}));
+  expect_refusal(from_here({}, "203.0.113.7"));
+  expect_refusal(request_with({{"Host", "localhost:5300"}}));
+}
+
+TEST_F(AccessTest, TheTokenOfAGuestIsBoundToThisMachineToo) {
+  config::Settings settings;
+  Access access(access_options(settings, "own"), clock_);
+  const auto login = access.login(from_here(), "guest", "guest");
+  ASSERT_TRUE(login);
+  const Headers shown = {{"Authorization", login->token}};
+  const Caller here = access.identify(from_here(shown), Port::manager);
+  EXPECT_TRUE(here.admitted);
+  EXPECT_EQ(here.user, "guest");
+  EXPECT_TRUE(here.may("conn", 'r'));
+
+  Headers by_proxy = shown;
+  by_proxy.emplace_back("Via", "1.1 proxy");
+  const http::Request elsewhere = from_here(by_proxy);
+  const Caller refused = access.identify(elsewhere, Port::manager);
+  EXPECT_FALSE(refused.admitted);
+  EXPECT_EQ(refused.user, "");
+  EXPECT_FALSE(refused.may("conn", 'r'));
+  EXPECT_NE(unauthorized_text(elsewhere, Port::manager, refused).find("set auth.users"),
+            std::string_view::npos);
+  // On the API port it says nothing about the caller then, as any token that is wrong.
+  EXPECT_EQ(access.identify(elsewhere, Port::api).user, "");
+  EXPECT_EQ(access.identify(from_here(shown), Port::api).user, "guest");
+
+  // Somebody of that name who was configured is another one.
+  settings.auth.users = {"guest:a password of its own:*"};
+  access.update(access_options(settings, "own"));
+  EXPECT_FALSE(access.identify(from_here(shown), Port::manager).admitted);
+}
+
+TEST_F(AccessTest, AGuestWhoIsWrittenDownIsAUserLikeOthers) {
+  config::Settings settings;
+  settings.auth.users = {"guest:guest:[*:r]"};
+  const Access access(access_options(settings, "own"), clock_);
+  const http::Request elsewhere =
+      from_here({{"X-Forwarded-For", "203.0.113.7"}}, "im-manager.example.com");
+  const auto login = access.login(elsewhere, "guest", "guest");
+  ASSERT_TRUE(login);
+  EXPECT_TRUE(on_manager(access, {{"Authorization", login->token}}).admitted);
+}
+
+// Whoever does what it says must not open the port to everybody.
+TEST_F(AccessTest, TheManagerPortAdvisesForeignHostsToSetUsersAndNothingElse) {
+  config::Settings settings;
+  const Access access(access_options(settings, "own"), clock_);
+  const http::Request foreign = from_here({}, "im-manager.example.com");
+  EXPECT_EQ(access.judge_page(foreign, Port::manager).refusal,
+            "without auth.users a loopback address answers for no foreign host, and "
+            "'im-manager.example.com' is one: set auth.users");
+  settings.auth.on = false;
+  const Access without_auth(access_options(settings, "own"), clock_);
+  EXPECT_EQ(without_auth.judge_page(foreign, Port::manager).refusal,
+            "without auth.on a loopback address answers for no foreign host, and "
+            "'im-manager.example.com' is one: set auth.on");
+  EXPECT_NE(access.judge_page(foreign, Port::api).refusal.find("external.apiUrl"),
+            std::string::npos);
 }
 
 TEST_F(AccessTest, AuthOffOpensTheManagerPortOnly) {
@@ -242,7 +327,7 @@ TEST_F(ReadPassTest, IsNothingOnTheManagerPort) {
 
 TEST_F(ReadPassTest, ALoginIsNoneAndItIsNoLogin) {
   const Access access(options(), clock_);
-  const auto login = access.login("admin", "pw");
+  const auto login = access.login(request_with({}), "admin", "pw");
   ASSERT_TRUE(login);
   const Caller caller = on_api(access, {{"Authorization", "Bearer " + login->token}});
   EXPECT_EQ(caller.reader, nullptr);

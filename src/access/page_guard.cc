@@ -113,9 +113,9 @@ PageVerdict judge_page(const http::Request& request, const PageRules& rules, Doo
   if (!door.asks_for_a_secret && door.on_loopback && !knows_host(rules, name)) {
     verdict.allow_origin.clear();
     verdict.refusal = fmt::format(
-        "without {0} a loopback address answers for no foreign host, and '{1}' is one: set {0}, or "
-        "name the host in external.apiUrl or api.allowedOrigins",
-        door.secret_setting, name.substr(0, kShownMax));
+        "without {0} a loopback address answers for no foreign host, and '{1}' is one: set {0}{2}",
+        door.secret_setting, name.substr(0, kShownMax),
+        door.advises_hosts ? ", or name the host in external.apiUrl or api.allowedOrigins" : "");
   } else if (!origin.empty() && verdict.allow_origin.empty()) {
     verdict.refusal = fmt::format(
         "pages of {} may not call this server: api.allowedOrigins {}", origin.substr(0, kShownMax),

@@ -37,6 +37,9 @@ struct Door {
   bool on_loopback = true;
   // The setting that makes it ask for one.
   std::string_view secret_setting = "managerToken";
+  // Whether who comes under a foreign host is told that the configuration may name it: that lets
+  // him in without a secret.
+  bool advises_hosts = true;
 };
 
 struct PageVerdict {

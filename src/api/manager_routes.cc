@@ -61,13 +61,13 @@ void answer_too_many(Services& services, Response& response) {
   answer_error(response, 429, "too_many_logins", "too many failed logins, try again later");
 }
 
-Task<void> post_login(Services& services, Request& request, Response& response) {
+void answer_login(Services& services, const Request& request, Response& response) {
   bodies::BodyReader body(request.body);
   const auto given = bodies::read<bodies::ManagerLogin>(body);
   const std::string& name = given.username;
   if (!body.ok()) {
     answer_invalid(response, body.problem());
-    co_return;
+    return;
   }
   access::LoginLimiter& limiter = services.access.limiter();
   const auto verdict = limiter.attempt(name, request.peer);
@@ -77,15 +77,24 @@ Task<void> post_login(Services& services, Request& request, Response& response) 
       observe::log_warn("api", "too many failed logins from {}: refused for a while", request.peer);
     }
     answer_too_many(services, response);
-    co_return;
+    return;
   }
-  const auto login = services.access.login(name, given.password);
+  const auto login = services.access.login(request, name, given.password);
+  if (!login && login.error().code() == Errc::denied) {
+    answer_error(response, login.error());
+    return;
+  }
   if (!login) {
     answer_error(response, 401, "unauthorized", "wrong user name or password");
-    co_return;
+    return;
   }
   limiter.succeeded(name, request.peer);
   write_login(response, name, *login);
+}
+
+Task<void> post_login(Services& services, Request& request, Response& response) {
+  answer_login(services, request, response);
+  co_return;
 }
 
 // ---- the page -----------------------------------------------------------------------------------

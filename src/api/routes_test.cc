@@ -530,7 +530,7 @@ class PortsTest : public RoutesTest {
   }
   // With the token of a login, which travels in the query.
   unsigned status_as(const std::string& user, Verb method, const std::string& path) {
-    const auto login = services_->access.login(user, "pw");
+    const auto login = services_->access.login(http::Request(), user, "pw");
     EXPECT_TRUE(login) << user;
     return call(method, path + "?Authorization=" + (login ? login->token : ""), "{}").status;
   }

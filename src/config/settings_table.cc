@@ -443,7 +443,8 @@ constexpr std::array kTable{
     Setting{"auth.users", secret_list, JD_MEMBER(auth.users), 0, 0, "", kDocumented, kLive,
             "Who may log in on the manager port: `name:password:*` (everything) or "
             "`name:password:[resource:actions,...]`, actions of the letters r, w or *. None: "
-            "guest:guest:[*:r], as long as manager.addr is a loopback address."},
+            "guest:guest:[*:r], as long as manager.addr is a loopback address, for requests "
+            "straight from this machine, through no proxy."},
     Setting{
         "jwt.secret", secret, JD_MEMBER(jwt.secret), 0, 0, "", kDocumented, kLive,
         "Key that signs the tokens of POST /manager/login and /user/read_token. Empty: made at the "

@@ -221,6 +221,7 @@ Operation login() {
            need("user", object({need("username", text("The user.")), need("role", text("A word.")),
                                 need("permissions", array(text("resource:actions.")))}))}),
       .others = {{401, "Wrong user name or password.", {}},
+                 {403, "Without auth.users: guest, not straight from the server's machine.", {}},
                  {429, "Too many failures; retry after `Retry-After` seconds.", {}}},
   };
 }

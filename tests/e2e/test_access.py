@@ -406,6 +406,38 @@ class WithoutToken(AccessCase):
         answer = self.manager("POST", "/conn/kick", {"uid": "u", "conn_id": 1}, **headers)
         self.assert_error(answer, 403)
 
+    def test_guest_is_for_requests_straight_from_this_machine(self):
+        token = self.login("guest", "guest").json()["token"]
+        body = {"username": "guest", "password": "guest"}
+        for elsewhere in ({"X-Forwarded-For": "203.0.113.7"}, {"X-Forwarded-For": "127.0.0.1"},
+                          {"Forwarded": "for=203.0.113.7"}, {"X-Real-IP": "203.0.113.7"},
+                          {"Via": "1.1 proxy"}, {"Host": "203.0.113.7"}, {"Host": "im-server"}):
+            with self.subTest(elsewhere):
+                answer = self.manager("POST", "/manager/login", body, **elsewhere)
+                self.assertIn("set auth.users", self.assert_error(answer, 403)["msg"])
+                for path in ("/connz", "/manager/audit", "/manager/config"):
+                    answer = self.manager("GET", path, Authorization=token, **elsewhere)
+                    self.assertIn("set auth.users", self.assert_error(answer, 401)["msg"])
+        for here in ({}, {"Host": "localhost:5300"}, {"Host": "[::1]:5300"}):
+            answer = self.manager("GET", "/connz", Authorization=token, **here)
+            self.assertEqual(answer.status, 200, here)
+        # What such a login was bound by, it cannot leave: that of a user of the name is another.
+        with Server({"auth.users": "guest:guest:*", "jwt.secret": SECRET}) as server:
+            old = make_jwt(HS256, claims(username=":guest"))
+            answer = server.request("GET", "/connz", headers={"Authorization": old},
+                                    address=server.manager)
+            self.assertEqual(answer.status, 401)
+            answer = server.request("POST", "/manager/login", body, address=server.manager,
+                                    headers={"X-Forwarded-For": "203.0.113.7"})
+            self.assertEqual(answer.status, 200, "written down, he is a user like others")
+
+    def test_a_foreign_host_is_told_to_set_users_alone(self):
+        answer = self.manager("POST", "/manager/login", {"username": "guest", "password": "guest"},
+                              Host="im-manager.example.com")
+        said = self.assert_error(answer, 403)["msg"]
+        self.assertIn("set auth.users", said)
+        self.assertNotIn("external.apiUrl", said)
+
     def test_an_invalid_login_token_is_ignored_on_the_api_port(self):
         for value in ("Bearer x", "x.y.z", "Bearer " + make_jwt(HS256, claims())):
             answer = self.server.get("/route", headers={"Authorization": value})

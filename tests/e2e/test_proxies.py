@@ -17,6 +17,7 @@ import tempfile
 import time
 import unittest
 
+import operations_page
 from certificates import self_signed
 from harness import ROOT, Server, b64, item, not_for_sanitizers, wait_until
 from json_rpc import JsonClient, JsonTransport
@@ -26,6 +27,8 @@ from test_ndjson import Upload, lines_of
 TOKEN = "0123456789abcdef"
 INSIDE, OUTSIDE = "127.0.0.1", "127.0.0.2"
 GUESSER = "127.0.0.3"  # inside, too; where logins of another address are counted
+CALLER = "127.0.0.4"  # inside, too; found in the audit log by his address
+PASSWORD = "password-of-this-test"
 NAMES = ("im.example.com", "im-api.example.com", "im-manager.example.com")
 PATH = os.environ["PATH"] + ":/usr/sbin:/usr/local/sbin"
 
@@ -59,27 +62,32 @@ class Proxy:
                                     "was not tried" % cls.program)
         cls.directory = pathlib.Path(tempfile.mkdtemp(prefix="jindou-proxy-"))
         cls.addClassCleanup(shutil.rmtree, cls.directory, True)
-        cls.server = Server({"managerToken": TOKEN, "jobs.eventInterval": "50ms"}).start()
+        cls.server = Server({"managerToken": TOKEN, "auth.users": "olga:%s:[*:r]" % PASSWORD,
+                             "jobs.eventInterval": "50ms"}).start()
         cls.addClassCleanup(cls.server.destroy)
         ports = free_ports(3)
         cls.ws, cls.api, cls.manager = ("127.0.0.1:%d" % port for port in ports)
-        command = cls.configure(dict(zip(NAMES, ports)))
+        cls.run_program(cls.configure(dict(zip(NAMES, ports))), cls.manager, "/health",
+                        cls.addClassCleanup)
+
+    @classmethod
+    def run_program(cls, command, address, path, add_cleanup):
+        """Until the server behind it answers 200 for `path`."""
         with (cls.directory / "log").open("ab") as log:
             process = subprocess.Popen(command, cwd=cls.directory, stdin=subprocess.DEVNULL,
                                        stdout=log, stderr=log, env={**os.environ, "PATH": PATH,
                                                                     "HOME": str(cls.directory)})
-        cls.addClassCleanup(process.wait, 15)
-        cls.addClassCleanup(process.terminate)
-        wait_until(lambda: process.poll() is not None or cls.is_up(), 30, what=cls.program)
+        add_cleanup(process.wait, 15)
+        add_cleanup(process.terminate)
+
+        def is_up():
+            try:
+                return cls.request(address, "GET", path)[0] == 200
+            except OSError:
+                return False
+        wait_until(lambda: process.poll() is not None or is_up(), 30, what=cls.program)
         if process.poll() is not None:
             raise AssertionError((cls.directory / "log").read_text())
-
-    @classmethod
-    def is_up(cls):
-        try:
-            return cls.request(cls.manager, "GET", "/health")[0] == 200
-        except OSError:
-            return False
 
     @classmethod
     def upstreams(cls, text):
@@ -112,9 +120,39 @@ class Proxy:
 
     def test_the_manager_port_is_reached(self):
         status, body = self.request(self.manager, "POST", "/manager/login",
-                                    json.dumps({"username": "guest", "password": "guest"}))
+                                    json.dumps({"username": "olga", "password": PASSWORD}))
         self.assertEqual(status, 200, body)
+        login = {"token": "", "Authorization": "Bearer " + json.loads(body)["token"]}
+        self.assertEqual(self.request(self.manager, "GET", "/connz", headers=login)[0], 200)
         self.assertEqual(self.request(self.manager, "GET", "/metrics")[0], 200)
+
+    def test_the_audit_log_has_the_addresses_of_callers(self):
+        self.request(self.manager, "POST", "/manager/login",
+                     json.dumps({"username": "olga", "password": "wrong"}), source=CALLER)
+        status, body = self.request(self.manager, "GET", "/manager/audit?event=login_failed")
+        self.assertEqual(status, 200, body)
+        self.assertIn(CALLER, [line["address"] for line in json.loads(body)["items"]])
+
+    def test_guest_is_refused_through_it(self):
+        guest = {"username": "guest", "password": "guest"}
+        with Server({"managerToken": TOKEN}) as server:
+            (port,) = free_ports(1)
+            address = "127.0.0.1:%d" % port
+            self.run_program(self.in_front_of(server.manager, port), address, "/jindou/health",
+                             self.addCleanup)
+            login = server.request("POST", "/manager/login", guest, address=server.manager)
+            self.assertEqual(login.status, 200, "straight from this machine: %s" % login)
+            as_guest = {"token": "", "Authorization": login.json()["token"]}
+            for host in (address, "localhost", "203.0.113.7", "im-manager.example.com"):
+                status, body = self.request(address, "POST", "/jindou/manager/login",
+                                            json.dumps(guest), {"token": "", "Host": host})
+                self.assertEqual(status, 403, (host, body))
+                self.assertIn("set auth.users", json.loads(body)["msg"])
+                for path in ("/jindou/connz", "/jindou/manager/audit", "/jindou/manager/config"):
+                    status, body = self.request(address, "GET", path, None,
+                                                {**as_guest, "Host": host})
+                    self.assertIn(status, (401, 403), (host, path, body))
+            self.assertEqual(self.request(address, "GET", "/jindou/connz")[0], 200)
 
     def test_clients_reach_what_a_read_token_opens_and_nothing_else(self):
         document = json.loads(self.request(self.api, "GET", "/docs/openapi.json")[1])
@@ -204,7 +242,7 @@ class Nginx(Proxy, unittest.TestCase):
     program = "nginx"
     FRAME = """daemon off;
 worker_processes 1;
-pid %(directory)s/pid;
+pid %(directory)s/%(name)s.pid;
 error_log stderr;
 %(user)s
 events {}
@@ -223,7 +261,7 @@ http {
     def frame(cls, name, text):
         path = cls.directory / name
         # Workers of root are of a user of their own, who may not look into our directory.
-        path.write_text(cls.FRAME % {"directory": cls.directory, "text": text,
+        path.write_text(cls.FRAME % {"directory": cls.directory, "name": name, "text": text,
                                      "user": "user root root;" if os.geteuid() == 0 else ""})
         return [cls.path, "-p", str(cls.directory), "-e", "stderr", "-c", str(path)]
 
@@ -235,7 +273,21 @@ http {
             text = text.replace("listen 443 ssl;\n  server_name %s;" % name,
                                 "listen 127.0.0.1:%d;\n  server_name %s;" % (port, name))
         return cls.frame("plain.conf", text.replace(
-            "10.0.0.0/8 0;", "%s 0; %s 0;" % (INSIDE, GUESSER)))
+            "10.0.0.0/8 0;", " ".join("%s 0;" % one for one in (INSIDE, GUESSER, CALLER))))
+
+    @classmethod
+    def in_front_of(cls, manager, port):
+        """As docs/operations.md shows it."""
+        found = [[block for language, block in
+                  operations_page.blocks(operations_page.page_text(page)) if language == "nginx"]
+                 for page in operations_page.PAGES]
+        assert [len(each) for each in found] == [1, 1], found
+        # Their comments differ.
+        english, chinese = ([operations_page.lines_of(block) for block in each] for each in found)
+        assert english == chinese, found
+        text = operations_page.substituted(found[0][0], [("127.0.0.1:5300", manager)])
+        return cls.frame("path.conf",
+                         "server {\n  listen 127.0.0.1:%d;\n%s}\n" % (port, text))
 
     def test_the_file_is_valid_with_its_certificates(self):
         certificate, key = self_signed(str(self.directory))
@@ -284,13 +336,23 @@ class Caddy(Proxy, unittest.TestCase):
         text = cls.upstreams((ROOT / "deploy/caddy/Caddyfile").read_text())
         for name, port in ports.items():
             text = text.replace("\n%s {" % name, "\nhttp://:%d {" % port)
-        text = text.replace("not remote_ip 10.0.0.0/8", "not remote_ip " + INSIDE)
+        text = text.replace("not remote_ip 10.0.0.0/8",
+                            "not remote_ip %s %s" % (INSIDE, CALLER))
+        return cls.frame("Caddyfile", text)
+
+    @classmethod
+    def frame(cls, name, text):
         # HTTP/2 without TLS, which clients on the way here would have.
         options = ("{\n\tadmin off\n\tauto_https off\n\tdefault_bind 127.0.0.1\n"
                    "\tservers {\n\t\tprotocols h1 h2c\n\t}\n}\n")
-        path = cls.directory / "Caddyfile"
+        path = cls.directory / name
         path.write_text(options + text)
         return [cls.path, "run", "--adapter", "caddyfile", "--config", str(path)]
+
+    @classmethod
+    def in_front_of(cls, manager, port):
+        return cls.frame("path.caddy", "http://:%d {\n\thandle_path /jindou/* {\n"
+                         "\t\treverse_proxy %s\n\t}\n}\n" % (port, manager))
 
     def test_the_file_is_valid(self):
         done = subprocess.run([self.path, "validate", "--adapter", "caddyfile", "--config",

@@ -1,0 +1,28 @@
+// Whom the login `guest` is for. It is there only because nobody has configured a login, everybody
+// knows its password, and it reads everything: so it is for who sits at this machine.
+//
+// That the manager port listens on a loopback address does not see to that: a reverse proxy on this
+// machine connects from it, for whomever it is asked by. So each request that logs in as guest, or
+// shows the token of such a login, is judged by the rule below. A proxy that connects from here,
+// speaks HTTP/1.1, says nothing of whom it asks for and writes a loopback name into Host cannot be
+// told from a caller: that auth.users comes before a proxy is for the documentation to say.
+#pragma once
+
+#include <string_view>
+
+#include "http/exchange.h"
+
+namespace jindou::access {
+
+// What is said to whoever is refused by it.
+inline constexpr std::string_view kGuestRefusal =
+    "the login guest is there because auth.users is empty, and is only for requests straight from "
+    "the server's own machine, to localhost and through no proxy: set auth.users";
+
+// Whether a request has come straight from this machine, by its header block and its socket: from a
+// loopback address, to a loopback name or address, without a word of a proxy. Where
+// gateway.trustedProxies says that the caller is does not count (Request::peer). HTTP/1.0 does not
+// either: proxies speak it that are told nothing else, and those say least.
+bool is_straight_from_here(const http::Request& request);
+
+}  // namespace jindou::access
