@@ -376,6 +376,35 @@ Finding judge_api(const config::Settings& settings) {
                     "only this machine reaches it, and it asks nobody for a token");
 }
 
+Finding judge_manager_port(const config::Settings& settings) {
+  const std::string subject = "manager port";
+  if (!settings.manager.on) {
+    return finding_of(Weight::fine, subject, "there is none: manager.on is false");
+  }
+  if (!settings.auth.on) {
+    if (const std::string network = proxy_elsewhere(settings); !network.empty()) {
+      return finding_of(
+          Weight::warning, subject,
+          fmt::format("it asks nobody for a login (auth.on: false), and gateway.trustedProxies has "
+                      "{}: what a proxy lets through to it is open to everybody",
+                      network),
+          "set auth.on: true and auth.users, unless that proxy asks for a login itself");
+    }
+    return finding_of(Weight::fine, subject,
+                      "only this machine reaches it, and it asks nobody for a login");
+  }
+  if (!settings.auth.users.empty()) {
+    return finding_of(Weight::fine, subject, "it asks for a user of auth.users or a token");
+  }
+  const auto address = config::parse_listen_address(settings.manager.addr);
+  if (address && address->is_loopback()) {
+    return finding_of(Weight::fine, subject,
+                      "without auth.users guest, password guest, may look at everything, straight "
+                      "from this machine and through no proxy");
+  }
+  return finding_of(Weight::fine, subject, "without auth.users it asks for a token");
+}
+
 std::vector<Finding> examine(const config::Settings& settings) {
   std::vector<Finding> findings;
   const std::string existing = existing_directory(settings.data_dir);
@@ -390,6 +419,7 @@ std::vector<Finding> examine(const config::Settings& settings) {
   findings.push_back(examine_clock());
   examine_ports(settings, owner, findings);
   findings.push_back(judge_api(settings));
+  findings.push_back(judge_manager_port(settings));
   examine_files(settings, findings);
   return findings;
 }

@@ -40,6 +40,9 @@ Finding judge_certificate(std::int64_t now, std::int64_t not_after);
 // or through proxies elsewhere, which gateway.trustedProxies names. `settings` have passed
 // validate().
 Finding judge_api(const config::Settings& settings);
+// The same of the manager port, which asks nobody with auth.on: false, and without auth.users takes
+// the login guest straight from this machine.
+Finding judge_manager_port(const config::Settings& settings);
 
 // Everything, in the order in which it is printed.
 std::vector<Finding> examine(const config::Settings& settings);

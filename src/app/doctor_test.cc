@@ -97,6 +97,33 @@ TEST(Doctor, WarnsOfAnApiThatIsOpenToOthers) {
   expect_weight(judge_api(settings), Weight::fine);
 }
 
+TEST(Doctor, SaysWhomTheManagerPortLetsIn) {
+  config::Settings settings;
+  const Finding guest = judge_manager_port(settings);
+  expect_weight(guest, Weight::fine);
+  EXPECT_NE(guest.text.find("guest"), std::string::npos) << guest.text;
+  // Through a proxy guest is refused.
+  settings.gateway.trusted_proxies = {"127.0.0.0/8", "10.0.0.0/8"};
+  expect_weight(judge_manager_port(settings), Weight::fine);
+
+  settings.auth.on = false;
+  const Finding open = judge_manager_port(settings);
+  expect_weight(open, Weight::warning);
+  EXPECT_NE(open.text.find("10.0.0.0/8"), std::string::npos) << open.text;
+  EXPECT_NE(open.advice.find("auth.users"), std::string::npos) << open.advice;
+  settings.gateway.trusted_proxies = {"127.0.0.0/8"};
+  expect_weight(judge_manager_port(settings), Weight::fine);
+
+  settings.auth.on = true;
+  settings.manager.addr = "0.0.0.0:5300";
+  EXPECT_EQ(judge_manager_port(settings).text.find("guest"), std::string::npos);
+  settings.manager.addr = "localhost:5300";
+  settings.auth.users = {"olga:password:*"};
+  EXPECT_EQ(judge_manager_port(settings).text.find("guest"), std::string::npos);
+  settings.manager.on = false;
+  expect_weight(judge_manager_port(settings), Weight::fine);
+}
+
 TEST(Doctor, LeavesNothingBehind) {
   std::string directory =
       (std::filesystem::temp_directory_path() / "jindou-doctor-XXXXXX").string();

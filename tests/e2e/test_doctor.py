@@ -44,7 +44,8 @@ class Doctor(unittest.TestCase):
     def test_it_looks_at_everything_and_leaves_nothing(self):
         status, output, errors = self.doctor()
         self.assertIn(status, (0, 1), errors)  # a matter of the machine
-        for subject in ("open files", "memory", "data directory", "disk", "clock", "port", "API"):
+        for subject in ("open files", "memory", "data directory", "disk", "clock", "port", "API",
+                        "manager port"):
             self.assertRegex(output, r"(?m)^(ok|warning|PROBLEM) +%s: " % subject)
         self.assertRegex(output, r"(?m)^\d+ problems, \d+ warnings$")
         self.assertEqual(os.listdir(self.dir), [])
@@ -122,6 +123,12 @@ class Doctor(unittest.TestCase):
         self.assertRegex(self.doctor(*behind)[1], r"(?m)^warning +API: .* has 10\.0\.0\.0/8: ")
         for words in ((), (*behind, "--set", "managerToken=0123456789abcdef")):
             self.assertRegex(self.doctor(*words)[1], r"(?m)^ok +API: ")
+
+    def test_whom_the_manager_port_lets_in_is_told(self):
+        self.assertRegex(self.doctor()[1], r"(?m)^ok +manager port: without auth\.users guest, ")
+        behind = ("--set", "gateway.trustedProxies=10.0.0.0/8", "--set", "auth.on=false")
+        self.assertRegex(self.doctor(*behind)[1],
+                         r"(?m)^warning +manager port: .* has 10\.0\.0\.0/8: ")
 
     def test_a_wrong_configuration_is_the_first_thing_to_mend(self):
         status, output, errors = self.doctor("--set", "api.maxBatch=0")
