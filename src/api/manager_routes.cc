@@ -11,6 +11,7 @@
 #include "bodies/read.h"
 #include "codec/json_writer.h"
 #include "observe/log.h"
+#include "observe/metrics.h"
 #include "pages/page_file.h"
 
 namespace jindou::api {
@@ -94,6 +95,7 @@ void answer_login(Services& services, const Request& request, Response& response
 
 Task<void> post_login(Services& services, Request& request, Response& response) {
   answer_login(services, request, response);
+  services.deps.metrics.manager_logins.with(response.status < 400 ? "ok" : "failed").Increment();
   co_return;
 }
 

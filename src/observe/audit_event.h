@@ -11,7 +11,7 @@ namespace jindou::observe {
 
 enum class AuditEvent : std::uint8_t {
   login,         // to the manager port
-  login_failed,  // the same, with a wrong password or too often
+  login_failed,  // the same: wrong, too often, or guest from elsewhere
   unauthorized,  // a request without a good credential
   denied,        // a request whose caller may not do that
   change,        // whatever changes something, done or not

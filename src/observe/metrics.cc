@@ -53,6 +53,9 @@ Metrics::Metrics()
       key_refusals(family(prometheus::BuildCounter(), registry_, "jindou_api_key_refusals_total",
                           "What was refused to callers with API keys, by cause."),
                    "cause"),
+      manager_logins(family(prometheus::BuildCounter(), registry_, "jindou_manager_logins_total",
+                            "Logins with a password to the manager port, by result."),
+                     "result"),
       messages_stored(counter(registry_, "jindou_messages_stored_total",
                               "Messages made durable (duplicates not counted).")),
       send_refused(family(prometheus::BuildCounter(), registry_, "jindou_send_refused_total",
@@ -130,6 +133,7 @@ Metrics::Metrics()
     (void)key_refusals.with(cause);
   }
   for (const char* to : {"http", "clients"}) (void)overload_refusals.with(to);
+  for (const char* result : {"ok", "failed"}) (void)manager_logins.with(result);
   for (const char* result : {"first", "replayed", "running", "other_request"}) {
     (void)keyed_requests.with(result);
   }

@@ -82,6 +82,9 @@ class Metrics {
   Labelled<Counter> batch_items;
   // cause: scope, expired (requests); sender, channel (messages, and what is done with them).
   Labelled<Counter> key_refusals;
+  // result: ok, failed (a wrong password, too many of them, guest from elsewhere). Whether or not
+  // there is an audit log.
+  Labelled<Counter> manager_logins;
   Counter& messages_stored;
   // reason: the protocol's reason code as a number.
   Labelled<Counter> send_refused;

@@ -146,6 +146,16 @@ class WhoAndWhat(AuditCase):
                                     address=server.manager)
             self.assertEqual([line["address"] for line in answer.json()["items"]], ["127.0.0.1"])
 
+    def test_logins_are_counted_without_an_audit_log_too(self):
+        with Server({"audit.on": "false", "auth.users": "alice:%s:*" % PASSWORD}) as server:
+            for password in (PASSWORD, "wrong", "wronger"):
+                server.request("POST", "/manager/login", {"username": "alice", "password": password},
+                               address=server.manager)
+            text = server.get("/metrics", address=server.manager).body.decode()
+            counted = dict(re.findall(r'^jindou_manager_logins_total\{result="(\w+)"\} (\d+)', text,
+                                      re.M))
+            self.assertEqual(counted, {"ok": "1", "failed": "2"})
+
     def test_lines_stand_in_the_order_in_which_answers_were_waited_for(self):
         users = ["typed-%d" % i if i % 2 else "alice" for i in range(60)]
 
