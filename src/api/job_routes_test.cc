@@ -2,11 +2,14 @@
 #include "api/job_routes.h"
 
 #include <chrono>
+#include <future>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "api/job_routes_fixture.h"
+#include "base/byte_budget.h"
 
 namespace jindou::api {
 namespace {
@@ -324,6 +327,59 @@ TEST_F(JobRoutesTest, ARequestWithAKeyMakesOneJob) {
   EXPECT_EQ(id_of(again), id);
   EXPECT_TRUE(has(again.headers, "Idempotency-Replay: true")) << again.headers;
   EXPECT_EQ(jobs_listed(), 1U);
+}
+
+// Filled in, they are many times their body, and each chunk of them waits for its commit.
+TEST_F(JobRoutesTest, TheItemsOfABatchCountUntilTheJobHasThem) {
+  const std::string text = std::string(30'000, 'x') + "{{n}}";
+  ASSERT_EQ(status("/templates", R"({"name":"long","payload":[")" + text + R"("]})"), 200U);
+  const std::string one =
+      R"({"from_uid":"u1","channel_id":"g1","channel_type":2,"template":"long","vars":{"n":"1"}})";
+  std::string array;
+  std::string lines;
+  for (int i = 0; i < 20; ++i) {
+    array += (i == 0 ? "[" : ",") + one;
+    lines += one + "\n";
+  }
+  array += "]";
+  std::string object = R"({"from_uid":"u1","payload":"aGk=","subscribers":["u")";
+  for (int i = 0; i < 5000; ++i) object += ",\"u" + std::to_string(i) + std::string(90, 'x') + '"';
+  object += "]}";
+  const Headers plain = {{"Content-Type", "application/json"}};
+  const Headers with_key = {{"Content-Type", "application/json"}, {"Idempotency-Key", "k1"}};
+  const Headers ndjson = {{"Content-Type", "application/x-ndjson"}, {"Idempotency-Key", "k2"}};
+  struct Form {
+    std::string body;
+    Headers headers;
+  };
+  for (const Form& form :
+       {Form{array, plain}, Form{array, with_key}, Form{lines, ndjson}, Form{object, plain}}) {
+    ApiOptions options;
+    options.http.body_budget = std::make_shared<ByteBudget>(std::size_t{2} << 20);
+    configure(options);
+    gate_->keep();
+    auto first = std::async(std::launch::async,
+                            [&] { return call(Verb::post, kLater, form.body, "", form.headers); });
+    while (gate_->kept() == 0) std::this_thread::sleep_for(1ms);
+    EXPECT_GE(options.http.body_budget->used(), 20U * 30'000U);
+    const std::size_t made = jobs_listed();
+    EXPECT_EQ(call(Verb::post, kLater, form.body, "", form.headers).status, 429U);
+    gate_->release();
+    EXPECT_EQ(first.get().status, 202U);
+    EXPECT_EQ(options.http.body_budget->used(), 0U);
+    EXPECT_EQ(jobs_listed(), made + 1);
+  }
+}
+
+TEST_F(JobRoutesTest, ItemsThatNeverFindRoomSayWhere) {
+  ApiOptions options;
+  options.http.body_budget = std::make_shared<ByteBudget>(std::size_t{1} << 10);
+  configure(options);
+  const Answer answer = post(kAsync, "[" + item("n1", "g1") + "," + item("n2", "g1") + "]");
+  EXPECT_EQ(answer.status, 413U) << answer.body;
+  EXPECT_TRUE(has(answer.body, "and there are 1024 (api.bodyBytesInFlight)")) << answer.body;
+  EXPECT_EQ(jobs_listed(), 0U);
+  EXPECT_TRUE(has(max_seq("g1"), ":0"));
 }
 
 }  // namespace

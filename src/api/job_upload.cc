@@ -8,6 +8,7 @@
 #include <charconv>
 #include <chrono>
 #include <optional>
+#include <set>
 #include <utility>
 #include <variant>
 
@@ -18,8 +19,10 @@
 #include "api/send_query.h"
 #include "base/ascii.h"
 #include "base/assert.h"
+#include "base/byte_budget.h"
 #include "base/time_zone.h"
 #include "codec/json_writer.h"
+#include "codec/send_members.h"
 #include "model/id_rules.h"
 
 namespace jindou::api {
@@ -344,6 +347,52 @@ SendCommand unnumbered(SendCommand message) {
 
 namespace {
 
+// What is in memory until the last of it is stored: `held`, and of what it is stored as, in all
+// `stored`, a chunk and the copy that is made durable.
+std::size_t bytes_held(std::size_t held, std::size_t stored) {
+  return held + 2 * std::min(stored, kJobChunkBytesMax);
+}
+
+// Of items, and of the messages that they become. Payloads that they share are there once.
+std::size_t bytes_held(const std::vector<codec::BatchItem>& items) {
+  std::size_t held = 0;
+  std::size_t stored = 0;
+  std::set<const char*> payloads;
+  for (const codec::BatchItem& item : items) {
+    const std::string_view payload = item.payload;
+    const std::size_t bytes =
+        sizeof(codec::BatchItem) + sizeof(SendCommand) + codec::memory_of(item.subscribers);
+    held += bytes;
+    stored += bytes + payload.size();
+    if (payloads.insert(payload.data()).second) held += payload.size();
+  }
+  return bytes_held(held, stored);
+}
+
+std::size_t bytes_held(const codec::LegacyBatch& batch) {
+  const std::size_t payload = batch.message.payload.size();
+  const std::size_t uids = codec::memory_of(batch.subscribers);
+  const std::size_t messages = batch.subscribers.size() * (sizeof(SendCommand) + payload);
+  return bytes_held(uids + payload, uids + messages);
+}
+
+// False: `response` is the answer.
+bool take_room(const Services& services, std::size_t bytes, BudgetShare& share,
+               Response& response) {
+  if (share.resize(bytes)) return true;
+  const std::size_t most = services.options.http.body_budget->bytes_max();
+  if (bytes <= most) {
+    answer_overloaded(response);
+    return false;
+  }
+  // Not even alone.
+  answer_error(response, 413, errc_name(Errc::too_large),
+               "the job was not started: its items take " + std::to_string(bytes) +
+                   " bytes of memory, and there are " + std::to_string(most) +
+                   " (api.bodyBytesInFlight); give them as lines, or in several requests");
+  return false;
+}
+
 Task<Result<void>> upload_all(JobUpload& upload, std::vector<SendCommand>& messages) {
   auto begun = co_await upload.begin();
   if (!begun) co_return begun;
@@ -372,6 +421,8 @@ Task<bool> JobUpload::finish(Response& response, const Result<void>& done) {
 
 Task<void> post_items_as_job(Services& services, Request& request, Response& response, JobWish wish,
                              std::vector<codec::BatchItem> items) {
+  BudgetShare share(services.options.http.body_budget);
+  if (!take_room(services, bytes_held(items), share, response)) co_return;
   Repeatable repeatable(services, request, response);
   if (!co_await repeatable.begin()) co_return;
   std::vector<SendCommand> messages;
@@ -390,6 +441,8 @@ Task<void> post_items_as_job(Services& services, Request& request, Response& res
 
 Task<void> post_legacy_as_job(Services& services, Request& request, Response& response,
                               JobWish wish, codec::LegacyBatch batch) {
+  BudgetShare share(services.options.http.body_budget);
+  if (!take_room(services, bytes_held(batch), share, response)) co_return;
   Repeatable repeatable(services, request, response);
   if (!co_await repeatable.begin()) co_return;
   JobUpload upload(services, request, std::move(wish));

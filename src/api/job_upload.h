@@ -109,7 +109,9 @@ class JobUpload {
 SendCommand unnumbered(SendCommand message);
 
 // Messages of an array, or of the object form, as a job: the answer of the request. `items` are not
-// empty.
+// empty. They stay in memory until the last of them is durable, counted in
+// http::ServerOptions::body_budget; without room for them nothing is done (429, or 413 when there
+// never is).
 Task<void> post_items_as_job(Services& services, Request& request, Response& response, JobWish wish,
                              std::vector<codec::BatchItem> items);
 Task<void> post_legacy_as_job(Services& services, Request& request, Response& response,

@@ -19,6 +19,7 @@ class ByteBudget {
   ByteBudget(const ByteBudget&) = delete;
   ByteBudget& operator=(const ByteBudget&) = delete;
 
+  std::size_t bytes_max() const { return bytes_max_; }
   std::size_t used() const { return used_.load(std::memory_order_relaxed); }
   // Whether so many more would fit now.
   bool has_room(std::size_t bytes) const {

@@ -216,8 +216,8 @@ constexpr std::array kTable{
     Setting{
         "api.bodyBytesInFlight", bytes, JD_MEMBER(api.body_bytes_in_flight), kMebibyte,
         1024 * kGiB, "", kOurs, kRestart,
-        "Request bodies in memory, of all connections together, with what decodes them; more get "
-        "429."},
+        "Request bodies in memory, of all connections together, with what decodes them, and the "
+        "items of those that become jobs; more get 429."},
     Setting{
         "api.answerBytesInFlight", bytes, JD_MEMBER(api.answer_bytes_in_flight), kMebibyte,
         1024 * kGiB, "", kOurs, kRestart,

@@ -29,7 +29,8 @@ struct ServerOptions {
   std::size_t refusals_max = 256;
   // Request bodies with the read buffers and decoders before them, and answers that are not taken
   // yet, over all connections and all servers that share the budget, with what idle connections
-  // keep of both; null: not counted.
+  // keep of both; of bodies also what handlers have made of them, as far as they count it; null:
+  // not counted.
   std::shared_ptr<ByteBudget> body_budget;
   std::shared_ptr<ByteBudget> answer_budget;
   // Answers of more bytes are coded when the caller accepts it and their type gains by it (see
