@@ -189,6 +189,10 @@ std::string_view send_failure_text(const SendResult& result) {
     case Errc::not_owner:
       return "not sent: the channel is moving to another server; retry in a moment";
     case Errc::overloaded: return "not sent: it waited too long in the queue; retry later";
+    case Errc::too_large:
+      if (result.reason != Reason::system_error) return reason_text(result.reason);
+      return "not sent: more than one commit takes together with what stands before it; send it in "
+             "a request of its own";
     case Errc::skipped: return "not sent: an item before it failed";
     case Errc::storage: return "the message could not be stored; retry with the same client_msg_no";
     default: return reason_text(result.reason);
@@ -207,6 +211,11 @@ SendResult result_of(const Error& error) {
       SendResult::refuse(reason == Reason::unknown ? Reason::system_error : reason, error.code());
   result.last_seq = error.seq();
   return result;
+}
+
+SendResult result_of_failed(const partition::TransactionResult& result) {
+  const SendResult* const refusal = result.find_refusal(*result.failed);
+  return refusal != nullptr ? *refusal : result_of(result.error());
 }
 
 unsigned status_of_failures(std::span<const SendResult> results) {
@@ -376,8 +385,11 @@ void answer_together(Response& response, const partition::TransactionResult& res
   const Error& error = result.error();
   if (!result.failed || error.code() == Errc::unknown_outcome) return answer_error(response, error);
   const std::size_t item = *result.failed;
-  answer_nothing_sent(response, places.empty() ? item : places[item], result_of(error),
-                      refusal_text(error), client_msg_nos[item]);
+  const SendResult failed = result_of_failed(result);
+  const bool has_own = result.find_refusal(item) != nullptr;
+  answer_nothing_sent(response, places.empty() ? item : places[item], failed,
+                      has_own ? send_failure_text(failed) : refusal_text(error),
+                      client_msg_nos[item]);
 }
 
 void answer_nothing_sent(Response& response, std::size_t place, const SendResult& result,

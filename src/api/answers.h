@@ -41,6 +41,8 @@ void write_status(codec::JsonWriter& json, config::StatusStyle style);
 
 // Of a message that was refused with this error.
 SendResult result_of(const Error& error);
+// Of the one for which messages were not sent together. Precondition: TransactionResult::failed.
+SendResult result_of_failed(const partition::TransactionResult& result);
 // The other way round.
 Error error_of(const SendResult& refusal);
 

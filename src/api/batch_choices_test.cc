@@ -1,10 +1,18 @@
 // The choices of POST /message/sendbatch: atomic, on_error, ack, over the real core and store.
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "api/routes_fixture.h"
+#include "api/scripted_stream.h"
+#include "partition/content_check.h"
+#include "partition/rate_limits.h"
 
 namespace jindou::api {
 namespace {
@@ -187,6 +195,80 @@ TEST_F(StoppingBatch, ARepeatGoesOnWhereItStopped) {
   EXPECT_FALSE(has(repeat.headers, "X-Batch-Failed")) << "skipped items are worth a repeat";
   EXPECT_EQ(max_seq("g1"), R"({"message_seq":1})");
   EXPECT_EQ(max_seq("g4"), R"({"message_seq":1})");
+}
+
+// Refuses what has "bad" in it, in words of its own.
+class NothingBad final : public partition::ContentCheck {
+ public:
+  bool enabled() const override { return true; }
+  bool check(const partition::CheckedContent& content) override {
+    if (content.payload->view().find("bad") == std::string_view::npos) return false;
+    auto verdict = std::make_shared<Moderation>();
+    verdict->refused = true;
+    verdict->reason = "advertising";
+    verdict->found_by = {"service"};
+    *content.moderation = std::move(verdict);
+    return false;
+  }
+  void ask(std::vector<partition::CheckedContent> /*contents*/, std::function<void()> go) override {
+    go();
+  }
+};
+
+TEST_F(StoppingBatch, EveryFormSaysTheSameOfTheItemThatFails) {
+  NothingBad check;
+  core_->set_content_check(&check);
+  const std::string good = item("n1", "g1");
+  const std::string bad = item("n2", "g1", "YmFk");
+  const std::string array = "[" + good + "," + bad + "," + good + "]";
+  const std::string told = R"("reason":100,"code":"denied","msg":"advertising","retriable":false,)"
+                           R"("moderation":{"actions":["refuse"],"found_by":["service"]}})";
+  EXPECT_TRUE(has(post("/message/sendbatch", array).body, told));
+  const Answer stopped = stopping(array);
+  EXPECT_TRUE(has(stopped.body, told)) << stopped.body;
+  EXPECT_TRUE(has(stopped.body, R"("code":"skipped")")) << stopped.body;
+  const Answer nothing = batch(array);
+  EXPECT_TRUE(has(nothing.body, told)) << nothing.body;
+  EXPECT_TRUE(has(nothing.body, "nothing was sent; item 1: advertising")) << nothing.body;
+  const auto streamed = [&](const std::string& type, const std::string& body,
+                            const std::string& query) {
+    ScriptedStream stream({body});
+    const Answer answer = call(Verb::post, "/message/sendbatch?on_error=stop" + query, "", "",
+                               {{"Content-Type", type}}, &stream);
+    EXPECT_EQ(answer.status, 200U) << answer.body;
+    return stream.written();
+  };
+  const std::string lines = streamed("application/x-ndjson", good + "\n" + bad + "\n", "");
+  EXPECT_TRUE(has(lines, told)) << lines;
+  const std::string rows =
+      streamed("text/csv", "channel_id,text\ng1,fine\ng1,bad\n",
+               "&from_uid=u1&channel_type=2&payload=%5B%22%7B%7Btext%7D%7D%22%5D");
+  EXPECT_TRUE(has(rows, told)) << rows;
+}
+
+TEST_F(StoppingBatch, IsBulkByWhatWasAskedForAndNotByWhatIsLeftOfIt) {
+  partition::RateLimits limits(clock_, std::size_t{64} << 10, 1);
+  partition::RateRules rules;
+  rules.sender = Rate{1, 10};
+  limits.set_rules(rules);
+  services_->deps.limits = &limits;
+  core_->set_bulk_limit(
+      store::PartitionReaders(*database_, PartitionMap(4)),
+      {1, 7, [this](std::function<void()> work) { return blocking_.post(std::move(work)); }});
+  std::string body;
+  for (int i = 0; i < 20; ++i) {
+    body += std::string(i == 0 ? "[" : ",") + R"({"client_msg_no":"n)" + std::to_string(i) +
+            R"(","from_uid":"u1","channel_id":"a","channel_type":1,"payload":"aGk="})";
+  }
+  const Answer answer = stopping(body + "]");
+  services_->deps.limits = nullptr;
+  ASSERT_EQ(answer.status, 200U) << answer.body;
+  EXPECT_TRUE(has(answer.headers, "X-Batch-Failed: 19")) << answer.headers;
+  EXPECT_TRUE(has(answer.body, R"("client_msg_no":"n1","reason":102,"code":"denied")"))
+      << answer.body;
+  EXPECT_EQ(
+      call(Verb::get, "/channel/max_message_seq?channel_type=1&login_uid=u1&channel_id=a").body,
+      R"({"message_seq":1})");
 }
 
 TEST_F(StoppingBatch, OtherValuesAreRefused) {

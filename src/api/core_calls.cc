@@ -211,6 +211,7 @@ std::optional<partition::TransactionResult> refused_together(
     partition::TransactionResult result;
     result.commands.assign(commands.size(), error_of(*why));
     result.failed = i;
+    result.refusals.emplace_back(i, *why);
     return result;
   }
   return std::nullopt;

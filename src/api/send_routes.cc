@@ -309,7 +309,7 @@ Task<Result<Results>> send_until_failure(Services& services, Request& request,
     }
     const Error error = sent->error();
     if (!sent->failed || error.code() == Errc::unknown_outcome) co_return Result<Results>(error);
-    failure = result_of(error);
+    failure = result_of_failed(*sent);
     commands.resize(*sent->failed);
   }
   Results results = {*failure};
@@ -347,6 +347,9 @@ Task<void> send_bound(Services& services, Request& request, Response& response,
     co_return;
   }
   kept.note(commands);
+  // By all that was asked for, also when less of it is sent.
+  const bool is_bulk = commands.size() > services.deps.router.bulk_batch_items();
+  for (SendCommand& command : commands) command.bulk = is_bulk;
   if (choices.on_failure == OnFailure::stop) {
     const auto results = co_await send_until_failure(services, request, std::move(commands));
     if (!results) {

@@ -36,6 +36,8 @@ struct CommandGroup {
 struct CommandRefusal {
   std::optional<std::size_t> command;  // that failed; none: the partition evaluates nothing now
   Error error;
+  // Of a message that was refused: its result, which says more than the error.
+  std::optional<SendResult> result = {};
 };
 
 using GroupOutcome = std::variant<std::vector<CommandOutcome>, CommandRefusal>;

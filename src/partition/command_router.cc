@@ -301,18 +301,11 @@ CommandRouter::CommandRouter(const Placement& placement, PartitionMap map, Inbox
 
 namespace {
 
-// Of a message that was to be sent together with others.
+// Of a message that was to be sent together with others, and has no result of its own.
 SendResult refusal_of(const Error& why) {
   const auto reason = why.reason() != 0 ? static_cast<Reason>(why.reason()) : Reason::system_error;
   SendResult result = SendResult::refuse(reason, why.code());
   result.last_seq = why.seq();
-  if (reason == Reason::moderated) {
-    Moderation moderation;
-    moderation.refused = true;
-    moderation.code = why.code();
-    moderation.reason = why.detail();
-    result.moderation = std::make_shared<const Moderation>(std::move(moderation));
-  }
   return result;
 }
 
@@ -637,7 +630,8 @@ Transaction::Done CommandRouter::noting_refusals(const std::vector<Command>& com
         const Error& why = result.commands[place].error();
         // Of these nobody knows.
         if (why.code() == Errc::unknown_outcome || why.code() == Errc::deadline) continue;
-        const SendResult refused = refusal_of(why);
+        const SendResult* const own = result.find_refusal(place);
+        const SendResult refused = own != nullptr ? *own : refusal_of(why);
         if (metrics != nullptr) {
           metrics->send_refused.with(std::to_string(raw(refused.reason))).Increment();
         }

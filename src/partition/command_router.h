@@ -3,6 +3,7 @@
 // all come through post_send().
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -88,7 +89,10 @@ class CommandRouter {
   void set_bulk_limit(const store::PartitionReaders& readers, BulkCountStage::Limit limit) {
     bulk_stage_.set_limit(readers, std::move(limit));
   }
-  std::size_t bulk_batch_items() const { return limits_.bulk_batch_items; }
+  // A request of more is bulk; one message never is.
+  std::size_t bulk_batch_items() const {
+    return std::max<std::size_t>(1, limits_.bulk_batch_items);
+  }
   // Counts the messages that are refused, by stages or partitions: jindou_send_refused_total. Set
   // before the first message; null: nobody counts. Outlives them all.
   void count_refusals_in(observe::Metrics* metrics) { metrics_ = metrics; }

@@ -169,6 +169,24 @@ TEST_F(ModerationTest, OfWhatIsMadeTogetherOneRefusalIsTheEndOfAll) {
   EXPECT_EQ(check_.asked, Texts{"ask yes"});
 }
 
+TEST_F(ModerationTest, ARefusalOfWhatIsMadeTogetherSaysAllThatIsKnown) {
+  for (const auto& others : {std::string("g1"), std::string("g2")}) {
+    const auto asked = post_all({to_group(others, "good"), to_group("g1", "ask no")});
+    EXPECT_EQ(asked.find_refusal(0), nullptr);
+    const SendResult* why = asked.find_refusal(1);
+    ASSERT_NE(why, nullptr);
+    EXPECT_EQ(why->reason, Reason::moderated);
+    ASSERT_NE(why->moderation, nullptr);
+    EXPECT_EQ(why->moderation->reason, "they say no");
+    const auto found = post_all({to_group(others, "good"), to_group("g1", "bad")});
+    why = found.find_refusal(1);
+    ASSERT_NE(why, nullptr);
+    ASSERT_NE(why->moderation, nullptr);
+    EXPECT_EQ(why->moderation->found_by, Texts{"list"});
+  }
+  EXPECT_TRUE(post_all({to_group("g1", "good")}).refusals.empty());
+}
+
 TEST_F(ModerationTest, AnEditIsJudgedHoweverItComes) {
   const SendResult sent = send({to_group("g1", "good")})[0];
   const auto alone = change(edit_of(sent, "bad"));

@@ -24,6 +24,21 @@ std::size_t bytes_at_most(const CommandGroup& group) {
   return bytes;
 }
 
+// The result of a message of a group that was refused; null: it was not, or is no message.
+const SendResult* refusal_in(const CommandOutcome& outcome) {
+  const auto* const result = std::get_if<SendResult>(&outcome);
+  return result != nullptr && !result->ok() ? result : nullptr;
+}
+
+CommandRefusal refusal_of_group(std::size_t command, const SendResult& result) {
+  std::string told;
+  if (result.moderation) told = result.moderation->reason;
+  if (told.empty() && result.code == Errc::denied) told = reason_text(result.reason);
+  Error error =
+      Error(result.code, std::move(told)).with_reason(raw(result.reason)).with_seq(result.last_seq);
+  return {command, std::move(error), result};
+}
+
 }  // namespace
 
 Partition::Partition(PartitionId id, PartitionDeps deps, PartitionOptions options,
@@ -324,10 +339,13 @@ GroupOutcome Partition::evaluate_all(CommandGroup& group) {
     auto outcome = evaluate_in_group(group.commands[i]);
     const bool fits = txn_->bytes() - bytes <= options_.commit_bytes_max &&
                       txn_->messages() - messages <= options_.commit_messages_max;
-    if (outcome && i > 0 && !fits) {
+    if (outcome && refusal_in(*outcome) == nullptr && i > 0 && !fits) {
       outcome = Error(Errc::too_large, "too much to be made all or none: more than one commit");
     }
     if (!outcome) return CommandRefusal{i, std::move(outcome).error()};
+    if (const SendResult* const refused = refusal_in(*outcome)) {
+      return refusal_of_group(i, *refused);
+    }
     outcomes.push_back(std::move(*outcome));
   }
   return outcomes;
@@ -371,14 +389,7 @@ Result<CommandOutcome> Partition::evaluate_one(AppendEvent& event) {
 }
 
 Result<CommandOutcome> Partition::evaluate_one(SendCommand& command) {
-  const SendResult result = evaluate(command);
-  if (result.ok()) return CommandOutcome(result);
-  std::string told;
-  if (result.moderation) told = result.moderation->reason;
-  if (told.empty() && result.code == Errc::denied) told = reason_text(result.reason);
-  return Error(result.code, std::move(told))
-      .with_reason(raw(result.reason))
-      .with_seq(result.last_seq);
+  return CommandOutcome(evaluate(command));
 }
 
 void Partition::ask_recipients(const ChannelKey& key,

@@ -124,6 +124,7 @@ class Partition {
   void rehearse(const std::shared_ptr<SendBatch>& batch, std::size_t part);
   // Behind the save point of the caller.
   GroupOutcome evaluate_all(CommandGroup& group);
+  // A message that is refused has a result all the same.
   Result<CommandOutcome> evaluate_in_group(Command& command);
   GroupOutcome refuse(CommandGroup& group, CommandRefusal refusal);
   Result<CommandOutcome> evaluate_one(const Change& change);

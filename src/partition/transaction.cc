@@ -199,7 +199,7 @@ void Transaction::check_time() {
 void Transaction::note_refusal(std::size_t share, CommandRefusal refusal) {
   std::optional<std::size_t> command;
   if (refusal.command) command = shares_[share].commands[*refusal.command];
-  failures_.push_back({command, std::move(refusal.error)});
+  failures_.push_back({command, std::move(refusal.error), std::move(refusal.result)});
   state_ = State::refused;
   take_back_held();
 }
@@ -246,6 +246,7 @@ void Transaction::refusal_is_certain(const Result<void>& committed) {
         if (failure.error.code() == Errc::invalid) continue;
         // It may have been refused for what was not stored: a seq, a list, a clear.
         failure.error = Error(code == Errc::unknown_outcome ? Errc::unavailable : code);
+        failure.result.reset();
       }
     }
     --uncertain_;
@@ -273,7 +274,9 @@ std::optional<TransactionResult> Transaction::take_refused_answer() {
   result.failed = first->command;
   result.commands.assign(outcomes_.size(), Error(first->error.code(), std::move(because)));
   for (const Failure& failure : failures_) {
-    if (failure.command) result.commands[*failure.command] = Error(failure.error);
+    if (!failure.command) continue;
+    result.commands[*failure.command] = Error(failure.error);
+    if (failure.result) result.refusals.emplace_back(*failure.command, *failure.result);
   }
   return result;
 }

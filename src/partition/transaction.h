@@ -6,18 +6,21 @@
 // what comes meanwhile waits, in order.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "base/result.h"
 #include "model/ids.h"
+#include "model/message.h"
 #include "partition/command_group.h"
 #include "store/commit_log.h"
 
@@ -32,10 +35,20 @@ struct TransactionResult {
   std::vector<Result<CommandOutcome>> commands;
   // That first one; none: all were made, or none for a reason of none of them.
   std::optional<std::size_t> failed;
+  // Of messages that were refused by themselves, by their place: results, which say more than the
+  // errors do.
+  std::vector<std::pair<std::size_t, SendResult>> refusals;
 
   bool made() const { return commands.empty() || commands[0].has_value(); }
   // Why they were not made.
   const Error& error() const { return commands[failed.value_or(0)].error(); }
+  // Of the command in that place; null: it has none.
+  const SendResult* find_refusal(std::size_t place) const {
+    const auto found = std::find_if(refusals.begin(), refusals.end(), [place](const auto& refusal) {
+      return refusal.first == place;
+    });
+    return found != refusals.end() ? &found->second : nullptr;
+  }
 };
 
 // Thread-safe.
@@ -99,6 +112,7 @@ class Transaction final : public std::enable_shared_from_this<Transaction> {
   struct Failure {
     std::optional<std::size_t> command;
     Error error;
+    std::optional<SendResult> result = {};
   };
 
   void check(std::size_t share, Partition& partition);

@@ -45,7 +45,7 @@ class Transactions : public Core {
     const auto posted = router_->post_all(std::move(commands), [told](TransactionResult result) {
       told->set_value(std::move(result));
     });
-    if (!posted) told->set_value({{Result<CommandOutcome>(posted.error())}, std::nullopt});
+    if (!posted) told->set_value({{Result<CommandOutcome>(posted.error())}, std::nullopt, {}});
     return told->get_future();
   }
   TransactionResult make_all(std::vector<Command> commands) {

@@ -235,6 +235,9 @@ class Keys(ServerCase):
         self.assertIn("nothing was sent; item 1: the API key may not send", body["msg"])
         answer = self.call("bot", "POST", "/message/sendbatch?on_error=stop", batch + batch)
         self.assertEqual([r["reason"] for r in answer.json()], [1, 11, 15, 15])
+        # In the words that every other form has for it.
+        for told in (body["items"][0], answer.json()[1]):
+            self.assertEqual(told["msg"], "the API key may not send as this sender")
         answer = self.call("bot", "POST", "/message/sendbatch?dry_run=true", batch)
         self.assertIn("the API key may not send as this sender", answer.body.decode())
         query = {"channel_id": group, "channel_type": 2, "login_uid": "u"}

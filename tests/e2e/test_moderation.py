@@ -454,6 +454,11 @@ class Service(unittest.TestCase):
         self.assertEqual(self.judge.items()[-1]["kind"], "edit")
         server.must_post("/message/edit", dict(body, payload=b64(text("http:"))))
         self.assertEqual(self.contents(server), ["(a link)"])
+        stopped = server.must_post("/message/sendbatch?on_error=stop",
+                                   [self.item("ok"), self.item("spam")])
+        for told in (answer.json()["items"][0], stopped[1]):
+            self.assertEqual((told["msg"], told["moderation"]),
+                             ("advertising", {"actions": ["refuse"], "found_by": ["service"]}))
 
     def test_word_lists_come_first(self):
         words = Words(self, banned=["casino"], rude=["damn"])
