@@ -156,6 +156,14 @@ Result<void> read_job_options(const Request& request, JobWish& wish) {
 
 }  // namespace
 
+bool asks_for_job(const Request& request) {
+  const auto hold_ms = number_choice(request, "hold_ms");
+  const auto async = flag_choice(request, "async");
+  if (!hold_ms || !async) return false;
+  if (*hold_ms > 0 || *async) return true;
+  return choice_value(request, "async").empty() && prefers_async(request);
+}
+
 Result<JobWish> wanted_revision(const Request& request) {
   JobWish wish;
   JD_RETURN_IF_ERROR(check_send_query(request, bodies::SendForm::revision, true));
@@ -188,6 +196,7 @@ JobUpload::JobUpload(Services& services, Request& request, JobWish wish)
     : services_(services), request_(request), wish_(std::move(wish)) {}
 
 Task<Result<void>> JobUpload::begin() {
+  if (!is_kept_) co_return Result<void>();
   for (int tried = 1;; ++tried) {
     partition::BeginJob begun;
     begun.now_ms = services_.deps.clock.wall_ms();
@@ -257,6 +266,10 @@ Task<Result<void>> JobUpload::persist(partition::Change change_wanted) {
 
 Task<Result<void>> JobUpload::flush() {
   if (input_.empty()) co_return Result<void>();
+  if (!is_kept_) {
+    items_ += input_.take().items;
+    co_return Result<void>();
+  }
   if (wish_.options.kind == JobKind::batch) {
     std::string none;
     co_return co_await flush_sent(false, std::move(none));
@@ -281,19 +294,24 @@ Task<Result<void>> JobUpload::flush_if_due() {
   co_return co_await flush();
 }
 
-Task<Result<void>> JobUpload::seal() {
-  auto flushed = co_await flush();
-  if (!flushed) co_return flushed;
+partition::Change JobUpload::seal_change() const {
   partition::SealJob sealed;
   sealed.job = id_;
   sealed.items = items_;
   sealed.canary_ppm = wish_.canary_ppm;
   sealed.now_ms = services_.deps.clock.wall_ms();
-  partition::Change command = std::move(sealed);
+  return sealed;
+}
+
+Task<Result<void>> JobUpload::seal() {
+  auto flushed = co_await flush();
+  if (!flushed) co_return flushed;
+  partition::Change command = seal_change();
   co_return co_await persist(std::move(command));
 }
 
 Task<void> JobUpload::give_up(std::string reason) {
+  if (!is_kept_) co_return;
   partition::ChangeJob failed;
   failed.job = id_;
   failed.action = JobAction::fail;
@@ -305,6 +323,7 @@ Task<void> JobUpload::give_up(std::string reason) {
 }
 
 Task<void> JobUpload::drop() {
+  if (!is_kept_) co_return;
   std::string reason = "nothing of it was sent";
   co_await give_up(std::move(reason));
   partition::Change command = partition::DeleteJob{id_};
@@ -393,6 +412,7 @@ bool take_room(const Services& services, std::size_t bytes, BudgetShare& share,
   return false;
 }
 
+// Begins it and gives it all of them.
 Task<Result<void>> upload_all(JobUpload& upload, std::vector<SendCommand>& messages) {
   auto begun = co_await upload.begin();
   if (!begun) co_return begun;
@@ -403,10 +423,50 @@ Task<Result<void>> upload_all(JobUpload& upload, std::vector<SendCommand>& messa
     const bool added = upload.add(message);
     JD_ASSERT(added);
   }
-  co_return co_await upload.seal();
+  co_return Result<void>();
+}
+
+// Answers for one to which all was given, or as much as `given` says.
+Task<void> end_upload_of_batch(JobUpload& upload, Repeatable& repeatable, Response& response,
+                               Result<void> given) {
+  if (given && repeatable.has_key()) {
+    co_await seal_with_answer(upload, repeatable, response);
+    co_return;
+  }
+  if (given) given = co_await upload.seal();
+  (void)co_await upload.finish(response, given);
+  co_await repeatable.end(false);
 }
 
 }  // namespace
+
+Task<void> seal_with_answer(JobUpload& upload, Repeatable& repeatable, Response& response) {
+  auto done = co_await upload.flush();
+  if (done) {
+    const std::string headers_before = response.extra_headers;
+    upload.answer(response);
+    partition::Change seal = upload.seal_change();
+    done = co_await repeatable.end_with(std::move(seal));
+    if (done) co_return;
+    response.status = 200;
+    response.body.clear();
+    response.extra_headers = headers_before;
+    if (done.error().code() == Errc::unknown_outcome) {
+      // If it has not begun it never will: it fails after jobs.uploadIdle.
+      answer_error(response, done.error());
+      co_return;
+    }
+    if (done.error().code() == Errc::conflict) {
+      const bool taken = co_await repeatable.was_taken();
+      if (taken) {
+        co_await upload.drop();
+        co_return;
+      }
+    }
+  }
+  (void)co_await upload.finish(response, done);
+  co_await repeatable.end(false);
+}
 
 Task<bool> JobUpload::finish(Response& response, const Result<void>& done) {
   if (done) {
@@ -431,12 +491,11 @@ Task<void> post_items_as_job(Services& services, Request& request, Response& res
     messages.push_back(unnumbered(make_command(std::move(item), services.deps.random)));
   }
   items.clear();
-  // A repeat whose first request has died makes another job: what that one sent is found again.
+  // One message under its key has one number, whether it is sent at once or by a job.
   repeatable.number(messages, 0);
   JobUpload upload(services, request, std::move(wish));
-  const auto done = co_await upload_all(upload, messages);
-  const bool made = co_await upload.finish(response, done);
-  co_await repeatable.end(made);
+  auto given = co_await upload_all(upload, messages);
+  co_await end_upload_of_batch(upload, repeatable, response, std::move(given));
 }
 
 Task<void> post_legacy_as_job(Services& services, Request& request, Response& response,
@@ -467,9 +526,7 @@ Task<void> post_legacy_as_job(Services& services, Request& request, Response& re
     const bool added = add();
     JD_ASSERT(added);
   }
-  if (done) done = co_await upload.seal();
-  const bool made = co_await upload.finish(response, done);
-  co_await repeatable.end(made);
+  co_await end_upload_of_batch(upload, repeatable, response, std::move(done));
 }
 
 }  // namespace jindou::api

@@ -18,6 +18,11 @@
 
 namespace jindou::api {
 
+class Repeatable;
+
+// Whether the request is to be a job, by its header alone; what is wrong with it is said later.
+bool asks_for_job(const Request& request);
+
 // What a request says about being a job.
 struct JobWish {
   bool wanted = false;
@@ -46,6 +51,8 @@ class JobUpload {
  public:
   JobUpload(Services& services, Request& request, JobWish wish);
 
+  // Before begin(): it is only read and counted, and nothing of it is stored.
+  void discard() { is_kept_ = false; }
   // Errors, here and below: as change().
   Task<Result<void>> begin();
 
@@ -69,6 +76,9 @@ class JobUpload {
 
   // All of it was given: the job begins.
   Task<Result<void>> seal();
+  // The change that seal() makes, for who makes it together with others. Precondition: flush() was
+  // the last call.
+  partition::Change seal_change() const;
   // Of a job of the kind `batch`, in place of seal(): it is done. `reason`: why it has no more
   // items than it has; may be empty.
   Task<Result<void>> seal_sent(std::string reason) { return flush_sent(true, std::move(reason)); }
@@ -98,12 +108,17 @@ class JobUpload {
   Request& request_;
   const JobWish wish_;
   std::string id_;
+  bool is_kept_ = true;
   store::JobInputBuilder input_;
   std::vector<JobResult> results_;  // of its items, when they were sent
   std::uint64_t items_ = 0;         // that are durable
   std::uint64_t refused_ = 0;       // of all that were given
   std::chrono::steady_clock::time_point flushed_{};
 };
+
+// The job of a request whose key is claimed begins in one commit with its answer, so that a repeat
+// after a crash makes no second one: the answer of the request. All of its input was given.
+Task<void> seal_with_answer(JobUpload& upload, Repeatable& repeatable, Response& response);
 
 // The message as it is kept: who sends it numbers those that their sender has not.
 SendCommand unnumbered(SendCommand message);

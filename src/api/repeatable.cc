@@ -1,9 +1,14 @@
 #include "api/repeatable.h"
 
 #include <algorithm>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <chrono>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "api/answers.h"
 #include "api/core_calls.h"
@@ -23,6 +28,9 @@ constexpr std::size_t kAnswerBytesMax = std::size_t{4} << 20;
 constexpr std::chrono::milliseconds kClaimGrace{1'000};
 // A claim and its record may pass each other this often: the record is reclaimed in between.
 constexpr int kTries = 3;
+// Between two tries of what there is no room for.
+constexpr std::chrono::milliseconds kEndPauseMin{5};
+constexpr std::chrono::milliseconds kEndPauseMax{100};
 
 // The draft has a string in quotes (RFC 8941); most callers send it bare.
 std::string_view unquoted(std::string_view text) {
@@ -36,6 +44,8 @@ bool is_key(std::string_view text) {
   return !text.empty() && text.size() <= kKeyBytesMax &&
          std::ranges::all_of(text, [](char c) { return c > ' ' && c <= '~' && c != '"'; });
 }
+
+bool is_finished(const KeyedRequest::Record& record) { return record && record->finished; }
 
 }  // namespace
 
@@ -58,21 +68,30 @@ Task<Result<void>> Repeatable::claim(const KeyedRequest::Record& record) {
   co_return co_await change(services_, request_, std::move(wanted));
 }
 
+bool Repeatable::has_key() const { return !request_.header(kHeader).empty(); }
+
+bool Repeatable::check_key() {
+  if (!has_key() || is_key(unquoted(request_.header(kHeader)))) return true;
+  answer_invalid(response_,
+                 "the header Idempotency-Key takes 1 to 255 printable ASCII characters without "
+                 "blanks and quotes");
+  return false;
+}
+
 bool Repeatable::take_key() {
-  const std::string_view given = request_.header(kHeader);
-  if (given.empty()) return false;
-  const std::string_view name = unquoted(given);
-  if (!is_key(name)) {
-    answer_invalid(response_,
-                   "the header Idempotency-Key takes 1 to 255 printable ASCII characters without "
-                   "blanks and quotes");
-    return false;
-  }
+  if (!has_key() || !check_key()) return false;
+  const std::string_view name = unquoted(request_.header(kHeader));
   const std::string choices = choices_of_fields(request_);
-  const std::string digest =
-      choices.empty()
-          ? partition::digest_of_parts({request_.path(), request_.query(), request_.body})
-          : partition::digest_of_parts({request_.path(), request_.query(), request_.body, choices});
+  const std::string_view path = request_.path();
+  const std::string_view query = request_.query();
+  std::string digest;
+  if (body_digest_) {
+    digest = partition::digest_of_parts({path, query, *body_digest_, choices});
+  } else if (choices.empty()) {
+    digest = partition::digest_of_parts({path, query, request_.body});
+  } else {
+    digest = partition::digest_of_parts({path, query, request_.body, choices});
+  }
   keyed_.emplace(stored_key(request_.user, name), digest, services_.deps.random.next_u64());
   return true;
 }
@@ -92,6 +111,19 @@ Task<bool> Repeatable::is_answered() {
   const bool stays =
       found == KeyedRequest::Finding::answered || found == KeyedRequest::Finding::other;
   co_return stays&& answer_found(found, *record);
+}
+
+Task<bool> Repeatable::is_known() {
+  // What the request is to be compared with is not known yet.
+  body_digest_.emplace();
+  if (!take_key()) co_return false;
+  const auto record = co_await load();
+  co_return record&& is_finished(*record) && look(*record) != KeyedRequest::Finding::free;
+}
+
+Task<bool> Repeatable::begin(std::string digest) {
+  body_digest_ = std::move(digest);
+  co_return co_await begin();
 }
 
 Task<bool> Repeatable::begin() {
@@ -163,6 +195,46 @@ Task<void> Repeatable::end(bool settled) {
     const auto done = co_await change(services_, request_, std::move(released));
     done.ignore("the claim runs out, and a repeat finds what was stored");
   }
+}
+
+Task<Result<void>> Repeatable::end_with(partition::Change wanted) {
+  const auto until = services_.deps.clock.steady() + services_.options.http.stream_timeout;
+  std::chrono::milliseconds wait = kEndPauseMin;
+  bool in_doubt = false;  // one of the tries may have done it
+  for (;;) {
+    std::vector<partition::Change> both;
+    both.push_back(wanted);
+    both.emplace_back(keyed_->finish(home(), static_cast<std::uint16_t>(response_.status),
+                                     response_.extra_headers, response_.body));
+    auto done = co_await change_together(services_, request_, std::move(both));
+    if (done) co_return done;
+    const Errc code = done.error().code();
+    in_doubt = in_doubt || code == Errc::unknown_outcome || code == Errc::deadline;
+    if (in_doubt && code == Errc::conflict) {
+      const auto record = co_await load();
+      if (record && keyed_->is_own(*record) && is_finished(*record)) co_return Result<void>();
+      // Whoever has it now leaves no room for this one.
+      if (record && *record && !keyed_->is_own(*record)) co_return done;
+    }
+    const bool is_wanted =
+        request_.stream != nullptr ? request_.stream->is_open() : services_.deps.accepting();
+    if (errc_retriable(code) && is_wanted && services_.deps.clock.steady() < until) {
+      boost::asio::steady_timer pause(co_await boost::asio::this_coro::executor, wait);
+      co_await pause.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+      wait = std::min(2 * wait, kEndPauseMax);
+      continue;
+    }
+    if (!in_doubt) co_return done;
+    co_return Result<void>(Error(Errc::unknown_outcome,
+                                 "not confirmed in time; repeat the request "
+                                 "with the same Idempotency-Key"));
+  }
+}
+
+Task<bool> Repeatable::was_taken() {
+  const auto record = co_await load();
+  if (!record || keyed_->is_own(*record)) co_return false;
+  co_return answer_found(look(*record), *record);
 }
 
 }  // namespace jindou::api

@@ -19,6 +19,7 @@
 
 #include "api/http_names.h"
 #include "api/services.h"
+#include "partition/change.h"
 #include "partition/keyed_request.h"
 
 namespace jindou::api {
@@ -42,12 +43,30 @@ class Repeatable {
   // Before anything else is looked at that may have changed since: whether `response` is the stored
   // answer, or 422. Without the header, or when the key is not known: false.
   Task<bool> is_answered();
+  // Of a request whose body comes in pieces. Before the first of them: false when the header is no
+  // key, as `response` says.
+  bool check_key();
+  bool has_key() const;
+  // Whether the key is that of a request that was answered: this one, or another. When that cannot
+  // be read: false.
+  Task<bool> is_known();
+  // In place of begin(), when all of the body has come. `digest`: of it (partition::BytesDigest).
+  Task<bool> begin(std::string digest);
+
   // Gives those of the messages a number that have none of the caller's. `first`: their place among
   // all messages of the request.
   void number(std::span<SendCommand> commands, std::size_t first) const;
   // Call with the answer in `response`. Stores it when it is settled; otherwise a repeat is carried
   // out, which changes nothing of what was stored.
   Task<void> end(bool settled);
+  // In place of end() with an answer that is settled: makes the change that the answer tells of,
+  // and stores the answer, both or neither. What fails for a reason that passes is tried again, for
+  // api.streamTimeout at most. Errors: as change_together(); conflict: somebody else has the key by
+  // now (see was_taken()), or the change says so. Unless it is unknown_outcome neither was done.
+  Task<Result<void>> end_with(partition::Change wanted);
+  // After such a conflict: whether it was somebody else; then `response` is the answer, as of
+  // begin().
+  Task<bool> was_taken();
 
  private:
   // Reads the header. False: there is none, or `response` says that it is no key.
@@ -64,6 +83,7 @@ class Repeatable {
   Services& services_;
   Request& request_;
   Response& response_;
+  std::optional<std::string> body_digest_;        // of a body that came in pieces
   std::optional<partition::KeyedRequest> keyed_;  // none: the request has no key
 };
 

@@ -4,13 +4,20 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <exception>
+#include <functional>
 #include <future>
 #include <set>
 #include <string>
+#include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include "api/answers.h"
 #include "api/routes_fixture.h"
+#include "model/job.h"
+#include "partition/job_commands.h"
 
 namespace jindou::api {
 namespace {
@@ -244,6 +251,93 @@ TEST_F(RepeatableRequests, RefusalsThatStayAreKeptWithTheirHeaders) {
   const Answer repeat = batch(body, key("k1"));
   EXPECT_EQ(repeat.body, first.body);
   EXPECT_TRUE(has(repeat.headers, "X-Batch-Failed: 1"));
+}
+
+// Whose answer is kept in one with a change.
+class AnswersWithAChange : public RepeatableRequests {
+ protected:
+  // Carries out a request under the key k1 whose body has come in pieces. `claimed`: called in
+  // between.
+  Answer carry_out(
+      const std::string& digest, const partition::Change& change,
+      const std::function<void()>& claimed = [] {}) {
+    Request request;
+    Response response;
+    request.set_line(Verb::post, std::string_view(to_string(Verb::post)), "/message/sendbatch", 11);
+    request.add_header(Field::unknown, "Idempotency-Key", "k1");
+    request.deadlines = &deadlines_;
+    request.turns = &turns_;
+    auto task = [&]() -> Task<void> {
+      Repeatable repeatable(*services_, request, response);
+      std::string body = digest;
+      const bool is_first = co_await repeatable.begin(std::move(body));
+      if (!is_first) co_return;
+      claimed();
+      response.status = 202;
+      response.body = "begun";
+      partition::Change wanted = change;
+      const auto done = co_await repeatable.end_with(std::move(wanted));
+      if (done) co_return;
+      response.status = status_of(done.error().code());
+      co_await repeatable.end(false);
+    };
+    std::promise<void> ended;
+    boost::asio::co_spawn(shards_.context(0), task,
+                          [&ended](const std::exception_ptr&) { ended.set_value(); });
+    auto finished = ended.get_future();
+    while (finished.wait_for(std::chrono::milliseconds(5)) != std::future_status::ready) {
+      shards_.post(0, [this] { deadlines_.expire(clock_.steady()); });
+    }
+    finished.get();
+    Answer answer;
+    answer.status = response.status;
+    answer.body = response.body;
+    answer.headers = response.extra_headers;
+    return answer;
+  }
+  partition::Change beginning(const std::string& job) {
+    partition::BeginJob begun;
+    begun.job = job;
+    begun.now_ms = clock_.wall_ms();
+    return begun;
+  }
+  bool is_there(const std::string& job) { return has(call(Verb::get, "/jobs").body, job); }
+};
+
+TEST_F(AnswersWithAChange, AreKeptTogetherOrNeitherIs) {
+  const std::string job = make_job_id(clock_.wall_ms(), random_);
+  partition::SealJob of_none;
+  of_none.job = job;
+  EXPECT_EQ(carry_out("a", of_none).status, 404U);
+  const Answer first = carry_out("a", beginning(job));
+  EXPECT_EQ(first.status, 202U) << "the key was given back";
+  EXPECT_FALSE(has(first.headers, "Idempotency-Replay"));
+  EXPECT_TRUE(is_there(job));
+  const std::string another = make_job_id(clock_.wall_ms(), random_);
+  const Answer repeat = carry_out("a", beginning(another));
+  EXPECT_EQ(repeat.status, 202U);
+  EXPECT_EQ(repeat.body, "begun");
+  EXPECT_TRUE(has(repeat.headers, "Idempotency-Replay: true\r\n")) << repeat.headers;
+  EXPECT_EQ(carry_out("b", beginning(another)).status, 422U);
+  EXPECT_FALSE(is_there(another));
+}
+
+// A disk that takes longer than a request has.
+TEST_F(AnswersWithAChange, AreFoundWhenItWasNotKnownWhetherTheyWereKept) {
+  ApiOptions options;
+  options.request_timeout = std::chrono::milliseconds(50);
+  configure(options);
+  const std::string job = make_job_id(clock_.wall_ms(), random_);
+  auto answer = std::async(std::launch::async, [&] {
+    return carry_out("a", beginning(job), [this] { gate_->keep(); });
+  });
+  while (gate_->kept() == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  std::this_thread::sleep_for(std::chrono::milliseconds(150));
+  EXPECT_FALSE(is_there(job));
+  gate_->release();
+  EXPECT_EQ(answer.get().status, 202U);
+  EXPECT_TRUE(is_there(job));
+  EXPECT_TRUE(has(carry_out("a", beginning(job)).headers, "Idempotency-Replay"));
 }
 
 }  // namespace

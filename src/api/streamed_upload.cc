@@ -14,10 +14,12 @@
 #include "api/answers.h"
 #include "api/csv_rows.h"
 #include "api/item_lines.h"
+#include "api/repeatable.h"
 #include "api/send_command.h"
 #include "base/assert.h"
 #include "base/byte_budget.h"
 #include "codec/line_splitter.h"
+#include "partition/keyed_request.h"
 
 namespace jindou::api {
 namespace {
@@ -29,11 +31,71 @@ using http::Stream;
 // Between two tries of what there is no room for.
 constexpr std::chrono::milliseconds kPause{100};
 
+// The Idempotency-Key of an upload. Who asked for the same is known when all of it has come, so the
+// key is taken then, and the job begins in one with its answer: nothing is sent before.
+class UploadKey {
+ public:
+  UploadKey(Services& services, Request& request, Response& response)
+      : repeatable_(services, request, response), response_(response) {}
+
+  // Before anything is read. False: `response` is the answer.
+  Task<bool> begin(JobUpload& upload);
+  // What comes of the body, in order.
+  void add(std::string_view piece) {
+    if (digest_) digest_->add(piece);
+  }
+  bool is_there() const { return digest_.has_value(); }
+  // All of it has come: the answer of the request. Precondition: is_there().
+  Task<void> end(JobUpload& upload);
+
+ private:
+  Repeatable repeatable_;
+  Response& response_;
+  std::optional<partition::BytesDigest> digest_;  // none: there is no key
+  bool is_known_ = false;                         // it was answered, and nothing is stored again
+};
+
+Task<bool> UploadKey::begin(JobUpload& upload) {
+  if (!repeatable_.check_key()) co_return false;
+  if (!repeatable_.has_key()) co_return true;
+  digest_.emplace();
+  is_known_ = co_await repeatable_.is_known();
+  if (is_known_) upload.discard();
+  co_return true;
+}
+
+Task<void> UploadKey::end(JobUpload& upload) {
+  const auto flushed = co_await upload.flush();
+  if (!flushed) {
+    (void)co_await upload.finish(response_, flushed);
+    co_return;
+  }
+  std::string digest = digest_->finish();
+  const bool is_first = co_await repeatable_.begin(std::move(digest));
+  if (!is_first) {
+    co_await upload.drop();
+    co_return;
+  }
+  if (is_known_) {
+    co_await repeatable_.end(false);
+    response_.extra_headers += "Retry-After: 1\r\n";
+    answer_error(response_, 409, errc_name(Errc::conflict),
+                 "the job was not started: the answer to this Idempotency-Key was forgotten while "
+                 "the body came; repeat it");
+    co_return;
+  }
+  co_await seal_with_answer(upload, repeatable_, response_);
+}
+
 // The items of one upload, as they are found.
 class ItemUpload {
  public:
-  ItemUpload(Services& services, Request& request, JobUpload& upload)
-      : services_(services), stream_(*request.stream), upload_(upload), items_(services, request) {}
+  ItemUpload(Services& services, Request& request, JobUpload& upload, UploadKey& key)
+      : services_(services),
+        stream_(*request.stream),
+        upload_(upload),
+        key_(key),
+        items_(services, request) {}
 
   // The first line, if it is the head of the others: true. Errors: as ItemLines::take_head().
   Result<bool> take_head(LineSplitter::Found found, std::string_view line) {
@@ -59,6 +121,7 @@ class ItemUpload {
   Services& services_;
   Stream& stream_;
   JobUpload& upload_;
+  UploadKey& key_;
   ItemLines items_;
 };
 
@@ -71,6 +134,7 @@ Task<Result<Stream::Part>> ItemUpload::read(Request& request, TakePiece& take_pi
     part = co_await stream_.read(Stream::Wait::yes, piece);
     if (part != Stream::Part::piece) break;
     co_await request.turns->wait();
+    key_.add(piece);
     const auto taken = co_await take_piece(piece);
     if (!taken) co_return Result<Stream::Part>(Error(taken.error()));
     const auto flushed = co_await upload_.flush_if_due();
@@ -242,7 +306,7 @@ std::size_t room_of_upload() { return 2 * kJobChunkBytesMax + ItemLines::kTempla
 
 // Answers for an upload that has begun and was read, as far as it went.
 Task<void> end_upload(Services& services, Request& request, Response& response, JobUpload& upload,
-                      const Result<Stream::Part>& read) {
+                      UploadKey& key, const Result<Stream::Part>& read) {
   Result<void> done;
   if (read && *read != Stream::Part::end) {
     const std::string problem(request.stream->problem());
@@ -250,6 +314,10 @@ Task<void> end_upload(Services& services, Request& request, Response& response, 
     co_await upload.give_up(std::move(reason));
     const unsigned status = services.deps.accepting() ? 400 : 503;
     answer_error(response, status, "incomplete", "the job was not started: " + problem);
+    co_return;
+  }
+  if (read && key.is_there()) {
+    co_await key.end(upload);
     co_return;
   }
   if (read) {
@@ -278,17 +346,20 @@ Task<void> post_lines_as_job(Services& services, Request& request, Response& res
     co_return;
   }
   JobUpload upload(services, request, std::move(wish));
+  UploadKey key(services, request, response);
+  const bool may_begin = co_await key.begin(upload);
+  if (!may_begin) co_return;
   const auto begun = co_await upload.begin();
   if (!begun) {
     upload.answer_failure(response, begun.error());
     co_return;
   }
-  ItemUpload items(services, request, upload);
+  ItemUpload items(services, request, upload, key);
   LinesUpload lines(services, items);
   auto take_piece = [&](std::string_view& piece) { return lines.take(piece); };
   auto take_end = [&] { return lines.finish(); };
   const auto read = co_await items.read(request, take_piece, take_end);
-  co_await end_upload(services, request, response, upload, read);
+  co_await end_upload(services, request, response, upload, key, read);
 }
 
 Task<void> post_csv_as_job(Services& services, Request& request, Response& response, JobWish wish) {
@@ -304,13 +375,16 @@ Task<void> post_csv_as_job(Services& services, Request& request, Response& respo
     co_return;
   }
   JobUpload upload(services, request, std::move(wish));
-  ItemUpload items(services, request, upload);
+  UploadKey key(services, request, response);
+  const bool may_begin = co_await key.begin(upload);
+  if (!may_begin) co_return;
+  ItemUpload items(services, request, upload, key);
   CsvUpload rows(upload, items, std::move(*csv));
   auto take_piece = [&](std::string_view& piece) { return rows.take(piece); };
   auto take_end = [&] { return rows.finish(); };
   const auto read = co_await items.read(request, take_piece, take_end);
   if (rows.begun()) {
-    co_await end_upload(services, request, response, upload, read);
+    co_await end_upload(services, request, response, upload, key, read);
     co_return;
   }
   // There is no job that could be failed.

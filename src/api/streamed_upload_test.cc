@@ -1,7 +1,15 @@
-// CSV that becomes a job: what rows are, and that nothing comes of what is no CSV.
+// CSV that becomes a job: what rows are, and that nothing comes of what is no CSV. Uploads that may
+// be repeated, of lines and of CSV.
 #include "api/streamed_upload.h"
 
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <future>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "api/job_routes_fixture.h"
@@ -177,6 +185,162 @@ TEST_F(CsvJobsTest, WhatIsAskedForIsChecked) {
 TEST_F(CsvJobsTest, NoRowsAreAJobThatIsDone) {
   const std::string id = id_of(upload_csv({"channel_id,name\n"}));
   EXPECT_EQ(text_of(job(id), "state"), "done");
+}
+
+class KeyedUploads : public JobRoutesTest {
+ protected:
+  void SetUp() override {
+    JobRoutesTest::SetUp();
+    ApiOptions options;
+    options.send.items_max = 2;  // no upload is held to that
+    configure(options);
+  }
+  Answer upload_keyed(ScriptedStream& stream, const std::string& key,
+                      const std::string& target = kAsync,
+                      const std::string& type = "application/x-ndjson") {
+    return call(Verb::post, target, "", "", {{"Content-Type", type}, {"Idempotency-Key", key}},
+                &stream);
+  }
+  Answer upload_text(const std::string& text, const std::string& key,
+                     const std::string& target = kAsync,
+                     const std::string& type = "application/x-ndjson",
+                     std::size_t bytes = SIZE_MAX) {
+    std::vector<std::string> pieces;
+    for (std::size_t at = 0; at < text.size(); at += std::min(bytes, text.size())) {
+      pieces.push_back(text.substr(at, bytes));
+    }
+    ScriptedStream stream(std::move(pieces));
+    return upload_keyed(stream, key, target, type);
+  }
+  void expect_repeat(const Answer& repeat, const Answer& first) {
+    EXPECT_EQ(repeat.status, 202U) << repeat.body;
+    EXPECT_EQ(repeat.body, first.body);
+    EXPECT_TRUE(has(repeat.headers, "Idempotency-Replay: true\r\n")) << repeat.headers;
+    EXPECT_TRUE(has(repeat.headers, "Location: /jobs/")) << repeat.headers;
+  }
+  // Items without a number.
+  static std::string lines(int count) {
+    std::string text;
+    for (int i = 0; i < count; ++i) {
+      text += R"({"from_uid":"u1","channel_id":"g1","channel_type":2,"payload":[)" +
+              std::to_string(i) + "]}\n";
+    }
+    return text;
+  }
+};
+
+TEST_F(KeyedUploads, OneJobComesOfAllThatAreTheSame) {
+  const std::string text = lines(5) + "no item\n";
+  const Answer first = upload_text(text, "k1");
+  const std::string id = id_of(first);
+  EXPECT_FALSE(has(first.headers, "Idempotency-Replay"));
+  EXPECT_TRUE(has(first.body, R"("items":6,"refused":1)")) << first.body;
+  // However it comes.
+  for (const std::size_t bytes : {std::size_t{1}, std::size_t{7}, text.size()}) {
+    expect_repeat(upload_text(text, "k1", kAsync, "application/x-ndjson", bytes), first);
+    EXPECT_EQ(jobs_listed(), 1U);
+  }
+  EXPECT_EQ(number_of(wait_for(id, "done"), "accepted"), 5U);
+  expect_repeat(upload_text(text, "k1"), first);
+  EXPECT_EQ(jobs_listed(), 1U);
+  EXPECT_TRUE(has(max_seq("g1"), ":5"));
+  // Another key is another request.
+  const Answer other = upload_text(text, "k2");
+  wait_for(id_of(other), "done");
+  EXPECT_TRUE(has(max_seq("g1"), ":10"));
+}
+
+TEST_F(KeyedUploads, AnotherBodyUnderTheKeyMakesNoJob) {
+  const std::string id = id_of(upload_text(lines(3), "k1", kLater));
+  const std::vector<std::pair<std::string, std::string>> others = {
+      {lines(4), kLater}, {lines(2), kLater}, {lines(3), kAsync}};
+  for (const auto& [text, target] : others) {
+    const Answer other = upload_text(text, "k1", target);
+    EXPECT_EQ(other.status, 422U) << other.body;
+    EXPECT_TRUE(has(other.body, "used for another request")) << other.body;
+  }
+  EXPECT_EQ(jobs_listed(), 1U);
+  EXPECT_EQ(number_of(job(id), "items"), 3U);
+}
+
+TEST_F(KeyedUploads, OfTwoAtOnceTheFirstToEndIsTheJob) {
+  ScriptedStream slow({lines(2), lines(1)});
+  slow.hold(1);
+  auto held = std::async(std::launch::async, [&] { return upload_keyed(slow, "k1"); });
+  while (jobs_listed() == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  const Answer first = upload_text(lines(2) + lines(1), "k1");
+  const std::string id = id_of(first);
+  slow.release();
+  expect_repeat(held.get(), first);
+  EXPECT_EQ(jobs_listed(), 1U);
+  wait_for(id, "done");
+  EXPECT_TRUE(has(max_seq("g1"), ":3"));
+}
+
+TEST_F(KeyedUploads, ACutOneTakesNoKey) {
+  ScriptedStream cut({lines(2)}, Part::lost);
+  EXPECT_EQ(upload_keyed(cut, "k1").status, 400U);
+  const Answer whole = upload_text(lines(3), "k1");
+  EXPECT_FALSE(has(whole.headers, "Idempotency-Replay"));
+  wait_for(id_of(whole), "done");
+  EXPECT_TRUE(has(max_seq("g1"), ":3"));
+}
+
+TEST_F(KeyedUploads, OneThatCannotBeginGivesTheKeyBack) {
+  ScriptedStream slow({lines(2), lines(1)});
+  slow.hold(1);
+  auto held = std::async(std::launch::async, [&] { return upload_keyed(slow, "k1"); });
+  while (jobs_listed() == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  const std::string listed = get("/jobs").body;
+  const std::string id = listed.substr(listed.find(R"("id":")") + 6, kJobIdBytes);
+  EXPECT_EQ(act(id, "cancel").status, 200U);
+  slow.release();
+  const Answer stopped = held.get();
+  EXPECT_EQ(stopped.status, 409U) << stopped.body;
+  EXPECT_TRUE(has(stopped.body, "the job was not started")) << stopped.body;
+  const Answer again = upload_text(lines(2) + lines(1), "k1");
+  EXPECT_FALSE(has(again.headers, "Idempotency-Replay")) << again.headers;
+  wait_for(id_of(again), "done");
+  EXPECT_TRUE(has(max_seq("g1"), ":3"));
+}
+
+TEST_F(KeyedUploads, WhatIsNoKeyIsSaidBeforeAnythingIsRead) {
+  ScriptedStream stream({lines(2)});
+  const Answer answer = upload_keyed(stream, "no key");
+  EXPECT_EQ(answer.status, 400U);
+  EXPECT_TRUE(has(answer.body, "Idempotency-Key takes 1 to 255")) << answer.body;
+  EXPECT_EQ(stream.pieces_read(), 0U);
+  EXPECT_EQ(jobs_listed(), 0U);
+}
+
+TEST_F(KeyedUploads, RowsMayHaveOneAndARepeatOutlivesTheirTemplate) {
+  ASSERT_EQ(status("/templates", R"({"name":"hi","payload":["Hi {{name}}"]})"), 200U);
+  const std::string target = std::string(kAsync) + "&from_uid=sys&channel_type=2&template=hi";
+  const std::string text = "channel_id,name\ng1,Ann\ng1,Bob\ng1,Eve\n";
+  const Answer first = upload_text(text, "k1", target, "text/csv");
+  wait_for(id_of(first), "done");
+  ASSERT_EQ(call(Verb::delete_, "/templates/hi").status, 200U);
+  expect_repeat(upload_text(text, "k1", target, "text/csv", 5), first);
+  EXPECT_EQ(upload_text(text + "g1,Joe\n", "k1", target, "text/csv").status, 422U);
+  EXPECT_EQ(jobs_listed(), 1U);
+  EXPECT_TRUE(has(max_seq("g1"), ":3"));
+}
+
+// A preference and a hold make jobs, too.
+TEST_F(KeyedUploads, WhateverMakesItAJob) {
+  ScriptedStream stream({lines(3)});
+  const Answer preferred = call(Verb::post, "/message/sendbatch", "", "",
+                                {{"Content-Type", "application/x-ndjson"},
+                                 {"Idempotency-Key", "k1"},
+                                 {"Prefer", "respond-async"}},
+                                &stream);
+  EXPECT_EQ(preferred.status, 202U) << preferred.body;
+  EXPECT_TRUE(has(preferred.headers, "Preference-Applied: respond-async")) << preferred.headers;
+  const std::string held = "/message/sendbatch?hold_ms=600000";
+  const Answer first = upload_text(lines(3), "k2", held);
+  EXPECT_TRUE(has(first.body, "held_until_ms")) << first.body;
+  expect_repeat(upload_text(lines(3), "k2", held), first);
+  EXPECT_EQ(jobs_listed(), 2U);
 }
 
 }  // namespace

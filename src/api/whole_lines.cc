@@ -10,6 +10,7 @@
 #include "api/csv_rows.h"
 #include "api/item_counts.h"
 #include "api/item_lines.h"
+#include "api/job_upload.h"
 #include "api/repeatable.h"
 #include "api/send_command.h"
 #include "api/send_query.h"
@@ -97,7 +98,7 @@ class WholeReader {
     return Error(Errc::too_large,
                  "with atomic or an Idempotency-Key there may be " + std::to_string(most) +
                      " items (api.maxBatch); without them any number, which a client_msg_no each "
-                     "makes repeatable");
+                     "makes repeatable; a job (async=true) has any number with a key, too");
   }
 
   // `where`: what the text of a problem begins with.
@@ -172,7 +173,9 @@ bool is_whole_lines(const Request& request) {
   const auto atomic = flag_choice(request, "atomic");
   // A value that is none is refused by who reads on.
   if (!dry_run || !atomic || *dry_run) return false;
-  return *atomic || !request.header("Idempotency-Key").empty();
+  if (*atomic) return true;
+  // Of a job nothing is sent before all of it has come, and its answer is short (job_upload.h).
+  return !request.header("Idempotency-Key").empty() && !asks_for_job(request);
 }
 
 Task<std::optional<codec::BatchBody>> read_whole_lines(Services& services, Request& request,

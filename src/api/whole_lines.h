@@ -1,7 +1,8 @@
 // A body of NDJSON or of CSV that is read as a whole, where others are streams (send_stream.h,
 // streamed_upload.h): with atomic=true nothing may be sent before all of it is known, and of a
 // request with an Idempotency-Key body and answer are compared and kept. Such a batch is one like
-// an array, with the same bounds, and is answered in lines.
+// an array, with the same bounds, and is answered in lines. What is to be a job is none of these
+// (streamed_upload.h).
 #pragma once
 
 #include <optional>
@@ -15,7 +16,8 @@
 
 namespace jindou::api {
 
-// Whether it is such a body, by the header. False for a dry run, which has neither.
+// Whether it is such a body, by the header. False for a dry run, which has neither, and with a key
+// for a job.
 bool is_whole_lines(const Request& request);
 
 // Its items. None: `response` is the answer. A line that is no item makes it a 400 that names all

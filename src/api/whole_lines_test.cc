@@ -139,18 +139,6 @@ TEST_F(WholeLines, AnAnswerOutlivesTheTemplatesOfItsRequest) {
   EXPECT_EQ(again.body, first.body);
 }
 
-TEST_F(WholeLines, WithAKeyTheyMakeOneJob) {
-  const std::string text = without_number("g1") + without_number("g1");
-  const Answer first = lines(kAsync, text, key("k1"));
-  const std::string id = id_of(first);
-  EXPECT_EQ(lines(kAsync, text, key("k1")).body, first.body);
-  EXPECT_EQ(jobs_listed(), 1U);
-  EXPECT_EQ(number_of(wait_for(id, "done"), "accepted"), 2U);
-  const Answer bad = lines(kAsync, text + "{}\n", key("k2"));
-  EXPECT_EQ(bad.status, 400U) << bad.body;
-  EXPECT_EQ(jobs_listed(), 1U);
-}
-
 TEST_F(WholeLines, AreKeptAsABatchLikeAnyOther) {
   const std::string text = without_number("g1") + without_number("g2");
   const Answer answer = lines(std::string(kAtomic) + "&keep=true", text);

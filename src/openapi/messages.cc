@@ -151,8 +151,9 @@ Operation send_batch() {
           R"("client_msg_no":"b2","reason":1}])",
       .body_lines =
           "An item of the array form each; the first line may be an object with "
-          "`payloads`, `defaults` or both, which count for the others. With atomic=true "
-          "or an Idempotency-Key it is read as a whole, with the bounds of an array. " +
+          "`payloads`, `defaults` or both, which count for the others. With atomic=true, "
+          "or with an Idempotency-Key and not as a job, it is read as a whole, with the bounds of "
+          "an array. " +
           query_of(bodies::SendForm::lines),
       .body_rows = "The first row names the columns: " + member_columns() +
                    ", and variables of the payload. A line in front of it may be the head of "

@@ -28,19 +28,31 @@ std::string to_hex(std::string_view bytes) {
 
 }  // namespace
 
-std::string digest_of_parts(std::initializer_list<std::string_view> parts) {
-  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(),
-                                                                        &EVP_MD_CTX_free);
-  JD_ASSERT(context != nullptr && EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) == 1);
-  for (const std::string_view part : parts) {
-    const std::uint64_t size = part.size();
-    EVP_DigestUpdate(context.get(), &size, sizeof(size));
-    EVP_DigestUpdate(context.get(), part.data(), part.size());
-  }
+void BytesDigest::Free::operator()(evp_md_ctx_st* context) const { EVP_MD_CTX_free(context); }
+
+BytesDigest::BytesDigest() : context_(EVP_MD_CTX_new()) {
+  JD_ASSERT(context_ != nullptr && EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1);
+}
+
+void BytesDigest::add(std::string_view bytes) {
+  EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size());
+}
+
+std::string BytesDigest::finish() {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned size = 0;
-  EVP_DigestFinal_ex(context.get(), digest.data(), &size);
+  EVP_DigestFinal_ex(context_.get(), digest.data(), &size);
   return {reinterpret_cast<const char*>(digest.data()), size};
+}
+
+std::string digest_of_parts(std::initializer_list<std::string_view> parts) {
+  BytesDigest digest;
+  for (const std::string_view part : parts) {
+    const std::uint64_t size = part.size();
+    digest.add({reinterpret_cast<const char*>(&size), sizeof(size)});
+    digest.add(part);
+  }
+  return digest.finish();
 }
 
 KeyedRequest::Finding KeyedRequest::look(const Record& record, std::int64_t now_ms,

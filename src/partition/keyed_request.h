@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -18,7 +19,24 @@
 #include "partition/request_commands.h"
 #include "store/records.h"
 
+struct evp_md_ctx_st;
+
 namespace jindou::partition {
+
+// SHA-256 of bytes that come one after the other.
+class BytesDigest {
+ public:
+  BytesDigest();
+  void add(std::string_view bytes);
+  // Of all that were added: kRequestKeyBytes. Call once, and add nothing then.
+  std::string finish();
+
+ private:
+  struct Free {
+    void operator()(evp_md_ctx_st* context) const;
+  };
+  std::unique_ptr<evp_md_ctx_st, Free> context_;
+};
 
 // SHA-256 of all parts, each with its length before it: kRequestKeyBytes.
 std::string digest_of_parts(std::initializer_list<std::string_view> parts);
@@ -61,6 +79,9 @@ class KeyedRequest {
   FinishRequest finish(PartitionId partition, std::uint16_t status, std::string headers,
                        std::string answer) const;
   ReleaseRequest release(PartitionId partition) const { return {partition, key_, claim_}; }
+
+  // Whether it is this try that has, or has finished, what the record tells of.
+  bool is_own(const Record& record) const { return record && record->claim == claim_; }
 
  private:
   static bool is_over(const store::RequestRecord& record, std::int64_t now_ms) {

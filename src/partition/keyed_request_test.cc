@@ -39,6 +39,20 @@ std::vector<std::string> numbers_given(const KeyedRequest& keyed, std::size_t fi
   return {messages[0].client_msg_no, messages[1].client_msg_no};
 }
 
+TEST(BytesDigest, IsOfTheBytesHoweverTheyCome) {
+  BytesDigest whole;
+  whole.add("abc");
+  BytesDigest pieces;
+  pieces.add("a");
+  pieces.add("");
+  pieces.add("bc");
+  const std::string digest = whole.finish();
+  EXPECT_EQ(digest, pieces.finish());
+  // SHA-256 of "abc", as FIPS 180-2 has it.
+  EXPECT_EQ(digest.substr(0, 4), "\xba\x78\x16\xbf");
+  EXPECT_EQ(digest.size(), 32U);
+}
+
 TEST(KeyedRequest, WhoComesWhileItIsCarriedOutIsTooEarly) {
   KeyedRequest first = keyed_try(1);
   EXPECT_EQ(first.look({}, kAskedMs, kKeyTimes), Finding::free);

@@ -223,6 +223,22 @@ def nothing_twice(server):
         raise Fails("something is sent twice, or not at all")
 
 
+@clause("jindou.job.key", PAGE,
+        "With an Idempotency-Key an upload may be repeated, however long it is: one job comes of it, "
+        "and a repeat gets the first 202, with the header Idempotency-Replay: true.")
+def under_a_key(server):
+    headers = dict(LINES, **{"Idempotency-Key": fresh("key")})
+    channel = fresh("group")
+    lines = text_of([item(channel, "m%d" % n) for n in range(1500)])
+    first = begin(server, lines, headers=headers)
+    with deleted(server, first) as job:
+        again = begin(server, lines, headers=headers)
+        offered(again.headers.get("idempotency-replay") == "true", "the header is not looked at",
+                again)
+        again.require(again.body == first.body, "the answer is another one")
+        require_counts(until(server, job, ("done",)), 1500, 1500, 0, 0, 0, 0)
+
+
 # What is told of it.
 
 

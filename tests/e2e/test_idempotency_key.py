@@ -2,11 +2,13 @@
 
 import contextlib
 import http.client
+import json
 import threading
 import time
 import unittest
 
 from harness import ServerCase, fresh, item
+from test_jobs import NDJSON, Jobs
 
 
 class IdempotencyKey(ServerCase):
@@ -75,6 +77,69 @@ class IdempotencyKey(ServerCase):
                 self.assertEqual([result["message_id"] for result in answered[0].json()],
                                  [result["message_id"] for result in results])
             self.assertEqual([self.server.max_seq(group) for group in groups], [10 * rounds] * 50)
+
+    def upload(self, lines, key, **options):
+        return self.server.post("/message/sendbatch?async=true", lines, timeout=60,
+                                headers=dict(NDJSON, **{"Idempotency-Key": key}), **options)
+
+    def lines(self, group, count):
+        return "".join(json.dumps(item(group, "text %d" % i)) + "\n" for i in range(count))
+
+    def jobs_listed(self):
+        return [job["id"] for job in self.server.get("/jobs?limit=1000").json()["jobs"]
+                if job["state"] not in ("uploading", "failed")]
+
+    def test_an_upload_of_any_length_becomes_one_job(self):
+        group, key = fresh("g"), fresh("key")
+        lines, before = self.lines(group, 5000), self.jobs_listed()
+        first = self.upload(lines, key)
+        self.assertEqual(first.status, 202, first)
+        self.assertNotIn("idempotency-replay", first.headers)
+        made = first.json()
+        self.assertEqual(made["items"], 5000)
+        for _ in range(2):
+            repeat = self.upload(lines, key)
+            self.assertEqual((repeat.status, repeat.body), (202, first.body))
+            self.assertEqual(repeat.headers.get("idempotency-replay"), "true")
+            self.assertEqual(repeat.headers["location"], "/jobs/" + made["id"])
+            self.server.restart()
+        body = self.assert_error(self.upload(self.lines(group, 5001), key), 422)
+        self.assertIn("take a new key", body["msg"])
+        done = Jobs(self.server).wait(made["id"])
+        self.assertEqual((done["state"], done["accepted"] + done["duplicate"]), ("done", 5000))
+        self.assertEqual(self.upload(lines, key).body, first.body)
+        self.assertEqual([job for job in self.jobs_listed() if job not in before], [made["id"]])
+        self.assertEqual(self.server.max_seq(group), 5000)
+
+    def test_a_kill_in_the_middle_of_an_upload_leaves_one_job(self):
+        group = fresh("g")
+        lines = self.lines(group, 3000)
+        for rounds in range(1, 7):
+            key, before, answered = fresh("key"), self.jobs_listed(), []
+
+            def post(key=key, answered=answered):
+                with contextlib.suppress(OSError, http.client.HTTPException):
+                    answered.append(self.upload(lines, key))
+
+            thread = threading.Thread(target=post)
+            thread.start()
+            time.sleep(0.01 * rounds)
+            self.server.kill9()
+            thread.join()
+            self.server.start()
+            repeat = self.upload(lines, key)
+            deadline = time.monotonic() + 30
+            while repeat.status == 409:  # who had the key is gone: its claim runs out
+                self.assertLess(time.monotonic(), deadline)
+                time.sleep(0.2)
+                repeat = self.upload(lines, key)
+            self.assertEqual(repeat.status, 202, repeat)
+            if answered and answered[0].status == 202:
+                self.assertEqual(answered[0].body, repeat.body)
+            job = repeat.json()["id"]
+            self.assertEqual(Jobs(self.server).wait(job)["state"], "done")
+            self.assertEqual([each for each in self.jobs_listed() if each not in before], [job])
+            self.assertEqual(self.server.max_seq(group), 3000 * rounds)
 
     def test_pages_may_send_it_and_read_whether_an_answer_is_a_repeat(self):
         answer = self.server.request("OPTIONS", "/message/sendbatch",
