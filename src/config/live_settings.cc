@@ -20,7 +20,8 @@ bool differs(const std::string& running, const std::string& wanted) {
 }
 
 bool asks_callers(const Settings& settings) {
-  return !settings.manager_token.empty() || !settings.api_keys.empty();
+  return !settings.manager_token.empty() || !settings.api_keys.empty() ||
+         !settings.auth.super_token.empty();
 }
 
 bool ends_client_tokens(const Settings& running, const Settings& wanted) {
@@ -55,7 +56,9 @@ bool lets_guest_in(const Settings& running, const Settings& wanted) {
 // check alone that made the address fit to listen on.
 bool has_to_wait(std::string_view key, const Settings& running, const Settings& wanted) {
   if (key == "tokenAuthOn") return ends_client_tokens(running, wanted);
-  if (key == "managerToken" || key == "apiKeys") return ends_api_tokens(running, wanted);
+  if (key == "managerToken" || key == "apiKeys" || key == "auth.superToken") {
+    return ends_api_tokens(running, wanted);
+  }
   if (key == "auth.on") return ends_manager_logins(running, wanted);
   if (key == "auth.users") return lets_guest_in(running, wanted);
   return false;

@@ -109,6 +109,19 @@ TEST(LiveSettings, TheLastTokenOfTheApiDoesNotEndBeforeItsAddressDoes) {
   LiveSettings meant(running);
   EXPECT_THAT(waiting_of(meant, wanted), IsEmpty());
   EXPECT_EQ(meant.get()->manager_token, "");
+  // The second token asks callers as well.
+  Settings second;
+  second.auth.super_token = "a-secret-of-the-test";
+  LiveSettings changed(running);
+  EXPECT_THAT(waiting_of(changed, second), ElementsAre("httpAddr", "allowOpenApi"));
+  running.manager_token.clear();
+  running.auth.super_token = "a-secret-of-the-test";
+  LiveSettings last(running);
+  EXPECT_THAT(waiting_of(last, Settings()),
+              ElementsAre("httpAddr", "allowOpenApi", "auth.superToken"));
+  running = Settings();
+  running.manager_token = "a-secret-of-the-test";
+  wanted = Settings();
   // No API at all is not one on loopback that asks for nothing.
   running.http_addr = "localhost:5001";
   wanted.http_addr = "";
