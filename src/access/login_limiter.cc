@@ -11,6 +11,9 @@ constexpr std::chrono::seconds kSweepPause{1};
 // Longer names cannot be configured; this much of them tells them apart.
 constexpr std::size_t kNameBytesMax = 256;
 
+// In the place of an address.
+constexpr std::string_view kEverywhere = "*";
+
 std::string network_of(std::string_view address) {
   boost::system::error_code failed;
   const auto parsed = boost::asio::ip::make_address(std::string(address), failed);
@@ -21,8 +24,8 @@ std::string network_of(std::string_view address) {
 }
 
 // A name may be anything; addresses hold no space.
-std::string user_key(std::string_view user, const std::string& network) {
-  std::string key = network;
+std::string user_key(std::string_view user, std::string_view network) {
+  std::string key(network);
   key += ' ';
   key += user.substr(0, kNameBytesMax);
   return key;
@@ -60,7 +63,8 @@ LoginLimiter::Verdict LoginLimiter::attempt(std::string_view user, std::string_v
   };
   // The address first: one that is refused makes no further counters.
   for (const Limit& limit : {Limit{network, limits_.failures_per_address},
-                             Limit{user_key(user, network), limits_.failures_per_user}}) {
+                             Limit{user_key(user, network), limits_.failures_per_user},
+                             Limit{user_key(user, kEverywhere), limits_.failures_per_name}}) {
     Counter* entry = counter(limit.key, now);
     if (entry == nullptr) return Verdict::refused;
     if (entry->failures >= limit.failures_max) {
@@ -77,6 +81,7 @@ void LoginLimiter::succeeded(std::string_view user, std::string_view address) {
   const std::string network = network_of(address);
   const MutexLock lock(mutex_);
   counters_.erase(user_key(user, network));
+  counters_.erase(user_key(user, kEverywhere));
   const auto found = counters_.find(network);
   if (found == counters_.end()) return;
   if (found->second.failures > 1) {

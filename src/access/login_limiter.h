@@ -19,6 +19,9 @@ struct LoginLimits {
   std::size_t failures_per_user = 10;
   // Failures from one address whatever the names: ten users mistyping all day stay below it.
   std::size_t failures_per_address = 100;
+  // Failures of one user name from wherever: a proxy may hand on an address that its caller made
+  // up.
+  std::size_t failures_per_name = 1'000;
   // Counters kept. Full of live ones, attempts from further addresses are refused.
   std::size_t entries_max = 65'536;
 };

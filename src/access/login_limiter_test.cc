@@ -54,6 +54,16 @@ TEST_F(LoginLimiterTest, ManyNamesFromOneAddressAreLimitedToo) {
   EXPECT_EQ(limiter.attempt("fresh", "192.0.2.2"), Verdict::allowed);
 }
 
+// Behind a proxy that hands on what its callers make up.
+TEST_F(LoginLimiterTest, AThousandFailuresAMinuteOfOneUserFromWherever) {
+  LoginLimiter limiter(clock_);
+  for (int i = 0; i < 1000; ++i) fail(limiter, 1, "a", "192.0.2." + std::to_string(i));
+  EXPECT_EQ(limiter.attempt("a", "198.51.100.1"), Verdict::refused_first);
+  EXPECT_EQ(limiter.attempt("b", "198.51.100.1"), Verdict::allowed);
+  clock_.now += std::chrono::minutes(1);
+  EXPECT_EQ(limiter.attempt("a", "198.51.100.1"), Verdict::allowed);
+}
+
 TEST_F(LoginLimiterTest, OneNetworkOfIpv6IsOneAddress) {
   LoginLimiter limiter(clock_);
   for (int i = 0; i < 10; ++i) fail(limiter, 1, "a", "2001:db8::" + std::to_string(i + 1));
@@ -63,7 +73,7 @@ TEST_F(LoginLimiterTest, OneNetworkOfIpv6IsOneAddress) {
 
 TEST_F(LoginLimiterTest, FullOfLiveCountersItRefusesAndRecovers) {
   LoginLimits limits;
-  limits.entries_max = 4;
+  limits.entries_max = 5;
   LoginLimiter limiter(clock_, limits);
   fail(limiter, 1, "a", "192.0.2.1");
   fail(limiter, 1, "a", "192.0.2.2");
