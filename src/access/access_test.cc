@@ -371,8 +371,11 @@ TEST(AccessOptionsTest, GuestIsThereOnlyOnALoopbackPortWithoutUsers) {
   EXPECT_EQ(guest.users[0].permissions.at(0).text(), "*:r");
   EXPECT_EQ(guest.jwt_secret, "own");
 
+  settings.mode = config::Mode::release;
+  EXPECT_TRUE(access_options(settings, "own").users.empty());
   settings.auth.users = {"a:b:*"};
   EXPECT_EQ(access_options(settings, "own").users.at(0).name, "a");
+  settings.mode = config::Mode::debug;
   settings.auth.users.clear();
   settings.manager.addr = "0.0.0.0:5300";
   EXPECT_TRUE(access_options(settings, "own").users.empty());

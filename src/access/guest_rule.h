@@ -3,9 +3,10 @@
 //
 // That the manager port listens on a loopback address does not see to that: a reverse proxy on this
 // machine connects from it, for whomever it is asked by. So each request that logs in as guest, or
-// shows the token of such a login, is judged by the rule below. A proxy that connects from here,
-// speaks HTTP/1.1, says nothing of whom it asks for and writes a loopback name into Host cannot be
-// told from a caller: that auth.users comes before a proxy is for the documentation to say.
+// shows the token of such a login, is judged by the rule below. What connects from here, speaks
+// HTTP/1.1 (nginx from 1.29.7 on by itself) and says nothing of whom it asks for cannot be told
+// from a caller, with a Host of its own or with one that the caller has written; nor can what
+// forwards TCP. So a server in mode `release` has no guest at all.
 #pragma once
 
 #include <string_view>

@@ -115,6 +115,9 @@ TEST(Doctor, SaysWhomTheManagerPortLetsIn) {
   expect_weight(judge_manager_port(settings), Weight::fine);
 
   settings.auth.on = true;
+  settings.mode = config::Mode::release;
+  EXPECT_EQ(judge_manager_port(settings).text.find("guest"), std::string::npos);
+  settings.mode = config::Mode::debug;
   settings.manager.addr = "0.0.0.0:5300";
   EXPECT_EQ(judge_manager_port(settings).text.find("guest"), std::string::npos);
   settings.manager.addr = "localhost:5300";

@@ -424,7 +424,9 @@ constexpr std::array kTable{
     Setting{"delivery.queueBytesMax", bytes, JD_MEMBER(delivery.queue_bytes_max), kMebibyte,
             1024 * kGiB, "", kOurs, kRestart, "Committed messages waiting for fan-out."},
     Setting{"mode", choice, JD_MEMBER(mode), 0, 0, "debug|release|bench|test", kDocumented,
-            kRestart, "release: the documentation page /docs is not served. The others are alike."},
+            kRestart,
+            "release: the documentation page /docs is not served, and there is no login guest. "
+            "The others are alike."},
     Setting{"disableCMDMessageSync", flag, JD_MEMBER(disable_cmd_message_sync), 0, 0, "",
             kDocumented, kRestart,
             "POST /message/sync answers nothing and /message/syncack does nothing."},
@@ -443,8 +445,8 @@ constexpr std::array kTable{
     Setting{"auth.users", secret_list, JD_MEMBER(auth.users), 0, 0, "", kDocumented, kLive,
             "Who may log in on the manager port: `name:password:*` (everything) or "
             "`name:password:[resource:actions,...]`, actions of the letters r, w or *. None: "
-            "guest:guest:[*:r], as long as manager.addr is a loopback address, for requests "
-            "straight from this machine, through no proxy."},
+            "guest:guest:[*:r], unless mode is release, as long as manager.addr is a loopback "
+            "address, for requests straight from this machine, through no proxy."},
     Setting{
         "jwt.secret", secret, JD_MEMBER(jwt.secret), 0, 0, "", kDocumented, kLive,
         "Key that signs the tokens of POST /manager/login and /user/read_token. Empty: made at the "

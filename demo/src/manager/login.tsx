@@ -13,8 +13,8 @@ const t = translator({
   'Shows and changes what this server has.': '查看和管理这台服务器。',
   'User name': '用户名',
   'Password': '密码',
-  'As configured in auth.users. Without any there is guest, password guest, who may look, from the server itself.':
-    '在 auth.users 中配置。若未配置，则有用户 guest（密码 guest），只能查看，且仅限在服务器本机上。',
+  'As configured in auth.users. Without any there is guest, password guest, who may look, from the server itself, unless mode is release.':
+    '在 auth.users 中配置。若未配置，则有用户 guest（密码 guest），只能查看，且仅限在服务器本机上；mode 为 release 时没有。',
   'With a token instead': '改用令牌登录',
   'Manager token or API key': '管理令牌或 API 密钥',
   'What is typed here is kept until this tab is closed, and sent to this server alone.':
@@ -59,7 +59,7 @@ export function Login(props: LanguageProps & { why: string; onDone: () => void }
         </header>
         {props.why && <p class="error" role="alert">{props.why} {t('Sign in again.')}</p>}
         <Field label={t('User name')}
-               hint={t('As configured in auth.users. Without any there is guest, password guest, who may look, from the server itself.')}>
+               hint={t('As configured in auth.users. Without any there is guest, password guest, who may look, from the server itself, unless mode is release.')}>
           <input type="text" value={name} autocomplete="username" autocapitalize="none"
                  spellcheck={false} disabled={busy}
                  onInput={(event) => setName(event.currentTarget.value)} />
