@@ -39,8 +39,11 @@ Result<Reason> check_receiver(const SendCommand& command, const PermissionPolicy
     return Reason::success;
   }
   if (is_targeted_command(command)) return Reason::not_in_allowlist;
-  // Where somebody is in a channel of many, its lists say who writes to them there.
-  if (is_picked_out(command, to)) return Reason::success;
+  // Where somebody is in a channel of many, its lists say who writes to them there. A customer
+  // service channel has none of those who write: only its visitor may without serving there.
+  const bool is_guarded = command.channel.type == ChannelType::customer_service &&
+                          is_picked_out(command, command.from_uid);
+  if (!is_guarded && is_picked_out(command, to)) return Reason::success;
   // Who serves visitors is for the operator to say, by the channel's subscribers.
   if (command.channel.type == ChannelType::visitors) return Reason::success;  // rule 16
   if (command.channel.type == ChannelType::customer_service) {

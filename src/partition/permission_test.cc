@@ -327,6 +327,10 @@ TEST_F(ListedUsers, AllowlistsDoNotBindInChannelsOfMany) {
   EXPECT_EQ(told(SendCheck::strict), Reason::not_in_allowlist) << "whose channel it is";
   command_.channel = ChannelKey("u1|g", ChannelType::customer_service);
   EXPECT_EQ(told(SendCheck::strict), Reason::success) << "a visitor to one who serves";
+  command_.channel = ChannelKey("u3|g", ChannelType::customer_service);
+  EXPECT_EQ(told(SendCheck::strict), Reason::not_in_allowlist) << "nobody who serves there";
+  member(facts_);
+  EXPECT_EQ(told(SendCheck::strict), Reason::success) << "one who serves to another";
 }
 
 TEST_F(ListedUsers, OfAPairAreItsTwoUsers) {
