@@ -135,6 +135,9 @@ bool CsvItems::is_named(std::string_view name) const {
   return std::find(payload_names_.begin(), payload_names_.end(), name) != payload_names_.end();
 }
 
+// Behind a head other payloads may have other places, and its defaults may fill some in.
+bool CsvItems::places_known() const { return names_known_ && !shared_.has_head; }
+
 bool CsvItems::has_column(Use use) const {
   return std::any_of(columns_.begin(), columns_.end(),
                      [use](const Column& column) { return column.use == use; });
@@ -195,10 +198,10 @@ Result<void> CsvItems::check_columns() const {
 }
 
 Result<void> CsvItems::choose_variables() {
-  // Behind a head other payloads may have other places, and its defaults may fill some in.
-  const bool all_known = names_known_ && !shared_.has_head;
+  const bool all_known = places_known();
   std::size_t variables = 0;
   for (Column& column : columns_) {
+    if (column.use == Use::plain && !all_known) ++variables;
     if (column.use != Use::variable) continue;
     if (all_known && !is_named(column.name)) {
       column.use = Use::unused;
@@ -257,6 +260,7 @@ Result<std::string> CsvItems::item_of(const std::vector<std::string_view>& field
       case Use::if_last_seq: last_seq = field; break;
       case Use::plain:
         if (!field.empty()) JD_RETURN_IF_ERROR(add_plain_member(plain, columns_[i].name, field));
+        if (!places_known()) vars.string(columns_[i].name, field);
         break;
       case Use::payload_ref: payload_ref = field; break;
       case Use::variable: vars.string(columns_[i].name, field); break;

@@ -108,6 +108,9 @@ class CsvItems {
 
   Use use_of(std::string_view name) const;
   // Whether a place of the payload that all rows are made into has that name, as far as known here.
+  // Whether all places that a variable may fill in are known. Otherwise a plain member is a
+  // variable, too: one that nothing names does nothing.
+  bool places_known() const;
   bool is_named(std::string_view name) const;
   bool has_column(Use use) const;
   Result<void> check_columns() const;

@@ -151,6 +151,22 @@ TEST(CsvItems, AMemberThatThePayloadNamesIsAVariable) {
             R"("vars":{"topic":"t","template":"x"}})");
 }
 
+// A stored template may have a place of that name, and so may the payloads of a head.
+TEST(CsvItems, WherePlacesAreNotKnownAMemberIsAVariableToo) {
+  CsvDefaults all = defaults();
+  all.payload.clear();
+  all.template_name = "welcome";
+  auto items = CsvItems::create(all);
+  ASSERT_TRUE(items);
+  ASSERT_TRUE(items->set_columns({"channel_id", "topic", "expire"}));
+  EXPECT_EQ(items->item_of({"u1", "News", "60"}, "").value(),
+            R"({"channel_id":"u1","channel_type":1,"from_uid":"sys","topic":"News","expire":60,)"
+            R"("template":"welcome","vars":{"topic":"News","expire":"60"}})");
+  EXPECT_EQ(items->item_of({"u1", "", ""}, "").value(),
+            R"({"channel_id":"u1","channel_type":1,"from_uid":"sys",)"
+            R"("template":"welcome","vars":{"topic":"","expire":""}})");
+}
+
 TEST(CsvItems, MembersThatNoColumnCanBeAreRefused) {
   CsvDefaults stored = defaults();
   stored.payload.clear();
