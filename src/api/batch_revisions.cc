@@ -120,13 +120,11 @@ Task<Result<void>> withdraw(Services& services, Request& request, Job& batch) {
   co_return Result<void>();
 }
 
-// Of the messages of one chunk that may be there.
-Result<void> check_chunk_rights(observe::Metrics& metrics, const ApiKeyPtr& key,
+// Of the messages of one chunk that may be there: those that are revised.
+Result<void> check_chunk_rights(observe::Metrics& metrics, const ApiKeyPtr& key, const Job& batch,
                                 const partition::JobChunk& chunk) {
-  for (std::size_t place = 0; place < chunk.items.size(); ++place) {
-    const JobResult& result = chunk.results[place];
-    const SendCommand& sent = chunk.items[place].message;
-    if (!result.ok() && result.state != JobResult::State::unknown) continue;
+  for (const jobs::Revised& one : jobs::revised_of(batch, chunk, Payload())) {
+    const SendCommand& sent = chunk.items[one.index - chunk.first].message;
     // Commands are left alone; one to a list of users has no channel.
     if (sent.flags.sync_once || sent.channel.id.empty()) continue;
     JD_RETURN_IF_ERROR(check_revision_rights(metrics, key, sent.from_uid, sent.channel, {}));
@@ -147,7 +145,7 @@ Task<Result<void>> check_all_rights(Services& services, const ApiKeyPtr& key, co
     const auto chunk = co_await services.deps.blocking.run(std::move(work));
     if (!chunk) co_return Result<void>(Error(chunk.error()));
     if (!*chunk) break;  // of an upload that was cut
-    may = check_chunk_rights(metrics, key, **chunk);
+    may = check_chunk_rights(metrics, key, batch, **chunk);
     index = (*chunk)->first + (*chunk)->items.size();
   }
   co_return may;

@@ -59,6 +59,7 @@ std::vector<Revised> revised_of(const Job& batch, const partition::JobChunk& chu
                          (!result.ok() && may_have_been_on_its_way(batch, index));
     if (item.refusal || !(result.ok() || unknown)) continue;
     Revised& one = revised.emplace_back();
+    one.index = index;
     one.message.channel = item.message.channel;
     one.message.from_uid = item.message.from_uid;
     one.message.client_msg_no =

@@ -21,6 +21,7 @@ namespace jindou::jobs {
 struct Revised {
   SendCommand message;  // with the payload that it is to have
   MessageId id{};
+  std::uint64_t index = 0;  // of the batch
 };
 
 // The messages of one chunk of `batch`, a job that has ended: what it has sent, and what may be
