@@ -396,18 +396,21 @@ std::size_t bytes_held(const codec::LegacyBatch& batch) {
 }
 
 // False: `response` is the answer.
-bool take_room(const Services& services, std::size_t bytes, BudgetShare& share,
-               Response& response) {
+bool take_room(const Services& services, const Request& request, std::size_t bytes,
+               BudgetShare& share, Response& response) {
   if (share.resize(bytes)) return true;
   const std::size_t most = services.options.http.body_budget->bytes_max();
-  if (bytes <= most) {
+  // What they were read from counts beside them as long as the request lasts.
+  const std::size_t body = request.body.capacity();
+  if (bytes + body <= most) {
     answer_overloaded(response);
     return false;
   }
   // Not even alone.
   answer_error(response, 413, errc_name(Errc::too_large),
                "the job was not started: its items take " + std::to_string(bytes) +
-                   " bytes of memory, and there are " + std::to_string(most) +
+                   " bytes of memory beside the " + std::to_string(body) +
+                   " of the body, and there are " + std::to_string(most) +
                    " (api.bodyBytesInFlight); give them as lines, or in several requests");
   return false;
 }
@@ -482,7 +485,7 @@ Task<bool> JobUpload::finish(Response& response, const Result<void>& done) {
 Task<void> post_items_as_job(Services& services, Request& request, Response& response, JobWish wish,
                              std::vector<codec::BatchItem> items) {
   BudgetShare share(services.options.http.body_budget);
-  if (!take_room(services, bytes_held(items), share, response)) co_return;
+  if (!take_room(services, request, bytes_held(items), share, response)) co_return;
   Repeatable repeatable(services, request, response);
   if (!co_await repeatable.begin()) co_return;
   std::vector<SendCommand> messages;
@@ -501,7 +504,7 @@ Task<void> post_items_as_job(Services& services, Request& request, Response& res
 Task<void> post_legacy_as_job(Services& services, Request& request, Response& response,
                               JobWish wish, codec::LegacyBatch batch) {
   BudgetShare share(services.options.http.body_budget);
-  if (!take_room(services, bytes_held(batch), share, response)) co_return;
+  if (!take_room(services, request, bytes_held(batch), share, response)) co_return;
   Repeatable repeatable(services, request, response);
   if (!co_await repeatable.begin()) co_return;
   JobUpload upload(services, request, std::move(wish));
