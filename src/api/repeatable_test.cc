@@ -325,14 +325,16 @@ TEST_F(AnswersWithAChange, AreKeptTogetherOrNeitherIs) {
 // A disk that takes longer than a request has.
 TEST_F(AnswersWithAChange, AreFoundWhenItWasNotKnownWhetherTheyWereKept) {
   ApiOptions options;
-  options.request_timeout = std::chrono::milliseconds(50);
+  options.request_timeout = std::chrono::milliseconds(1000);
   configure(options);
   const std::string job = make_job_id(clock_.wall_ms(), random_);
   auto answer = std::async(std::launch::async, [&] {
     return carry_out("a", beginning(job), [this] { gate_->keep(); });
   });
-  while (gate_->kept() == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  std::this_thread::sleep_for(std::chrono::milliseconds(150));
+  while (gate_->kept() == 0) {
+    ASSERT_NE(answer.wait_for(std::chrono::milliseconds(1)), std::future_status::ready);
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(1500));
   EXPECT_FALSE(is_there(job));
   gate_->release();
   EXPECT_EQ(answer.get().status, 202U);
