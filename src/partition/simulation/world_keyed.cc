@@ -99,7 +99,8 @@ void World::begin_try(KeyedCall& call) {
   });
 }
 
-// Of those who hold one, it is told after theirs, and so was taken after them.
+// Of those who hold one, it is told after theirs, and so was taken after them: from now on they are
+// those whose claim ran out, by one of the clocks.
 void World::check_claim(const KeyedCall& call, const ClaimRequest& claim) {
   for (const auto& other : calls_) {
     if (other->key != call.key) continue;
@@ -110,6 +111,7 @@ void World::check_claim(const KeyedCall& call, const ClaimRequest& claim) {
       if (until_ms > claim.now_ms && until_ms <= claim.until_ms + kClaimSkewMaxMs) {
         return fail("a request is carried out twice at once");
       }
+      holder->holds = false;
     }
   }
 }
