@@ -486,6 +486,28 @@ class Sources(unittest.TestCase):
                 # Of a purge that was interrupted.
                 self.assertEqual(run("sh", "-c", here, "postrm", "purge")[0], 0)
 
+    def test_a_purge_goes_on_where_it_may_not_remove_a_directory(self):
+        script = (ROOT / "debian/jindou.postrm").read_text()
+        with tempfile.TemporaryDirectory() as directory:
+            root = pathlib.Path(directory)
+            for path in ("kept", "etc", "var/log/jindou", "bin"):
+                (root / path).mkdir(parents=True)
+            here = re.sub(r"(?<![\w/])/(?=(?:etc|var)/)", "%s/" % root, script)
+            # Settings that are kept elsewhere.
+            (root / "etc/jindou").symlink_to(root / "kept")
+            (root / "kept/secrets.env").write_text("a secret\n")
+            self.assertEqual(run("sh", "-c", here, "postrm", "purge"), (0, ""))
+            self.assertTrue((root / "etc/jindou").is_symlink())
+            self.assertEqual(list((root / "kept").iterdir()), [])
+            # Mount points.
+            (root / "etc/jindou").unlink()
+            (root / "etc/jindou").mkdir()
+            busy = "rmdir() { return 1; }\nrm() { [ \"$1\" != -rf ]; }\n"
+            status, output = run("sh", "-c", busy + here, "postrm", "purge")
+            self.assertEqual(status, 0, output)
+            for path in ("etc/jindou", "var/log/jindou"):
+                self.assertIn("jindou: %s/%s stays" % (root, path), output)
+
     def test_the_documented_lines_are_in_the_unit(self):
         unit = (ROOT / "deploy/systemd/jindou.service.in").read_text()
         unit = unit.replace("@BINDIR@", "/usr/bin").replace("@SYSCONFDIR@", "/etc").splitlines()
