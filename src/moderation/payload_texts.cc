@@ -12,14 +12,17 @@ namespace {
 
 constexpr std::size_t kPlain = static_cast<std::size_t>(-1);
 constexpr std::string_view kAllMembers = "*";
-constexpr std::string_view kJsonBlanks = " \t\r\n";
 // Bits of what is open.
 constexpr char kObject = 1;
 constexpr char kChosen = 2;  // its strings are texts, whatever they are called
 
+constexpr bool is_blank(char byte) {
+  return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
+}
+
 std::size_t skip_blanks(std::string_view json, std::size_t at) {
-  const std::size_t next = json.find_first_not_of(kJsonBlanks, at);
-  return std::min(next, json.size());
+  while (at < json.size() && is_blank(json[at])) ++at;
+  return at;
 }
 
 // The quote that ends the string whose first byte is at `at`.
@@ -29,7 +32,12 @@ struct StringEnd {
 };
 std::optional<StringEnd> find_string_end(std::string_view json, std::size_t at) {
   StringEnd end;
-  for (; at < json.size(); ++at) {
+  // Most strings have no escape: the next quote ends them.
+  end.at = json.find('"', at);
+  if (end.at == std::string_view::npos) return std::nullopt;
+  const std::size_t escape = json.substr(0, end.at).find('\\', at);
+  if (escape == std::string_view::npos) return end;
+  for (at = escape; at < json.size(); ++at) {
     if (json[at] == '"') {
       end.at = at;
       return end;
