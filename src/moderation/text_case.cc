@@ -1,5 +1,6 @@
 #include "moderation/text_case.h"
 
+#include <array>
 #include <cstddef>
 
 namespace jindou::moderation {
@@ -69,6 +70,17 @@ constexpr char32_t lower_of(char32_t c) {
   return is_capital_of_pair(c) ? c + 1 : c;
 }
 
+// The bytes with which a capital begins: A to Z, and the first ones of the blocks above. Nearly all
+// that is looked at is something else: small letters, Chinese.
+constexpr auto kBeginsCapital = [] {
+  std::array<bool, 256> begins{};
+  for (std::size_t byte = 0; byte < begins.size(); ++byte) {
+    begins[byte] = (byte >= 'A' && byte <= 'Z') || (byte >= 0xc3 && byte <= 0xd4) || byte == 0xe1 ||
+                   byte == 0xef;
+  }
+  return begins;
+}();
+
 }  // namespace
 
 void append_lower(std::string& out, std::string_view text) {
@@ -76,14 +88,16 @@ void append_lower(std::string& out, std::string_view text) {
   out.append(text);
   for (std::size_t i = start; i < out.size();) {
     const auto byte = static_cast<unsigned char>(out[i]);
-    if (byte < 0x80) {
-      if (byte >= 'A' && byte <= 'Z') out[i] = static_cast<char>(byte + ('a' - 'A'));
+    if (!kBeginsCapital[byte]) {
       ++i;
       continue;
     }
-    const bool may_be_capital =
-        (byte >= 0xc3 && byte <= 0xd4) || byte == 0xe1 || byte == 0xef;  // of the blocks above
-    const Decoded decoded = may_be_capital ? decode(std::string_view(out).substr(i)) : Decoded();
+    if (byte < 0x80) {
+      out[i] = static_cast<char>(byte + ('a' - 'A'));
+      ++i;
+      continue;
+    }
+    const Decoded decoded = decode(std::string_view(out).substr(i));
     if (decoded.bytes == 0) {
       ++i;
       continue;
