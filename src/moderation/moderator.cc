@@ -63,7 +63,7 @@ bool Moderator::is_exempt(std::string_view uid) const {
 }
 
 bool Moderator::check(const CheckedContent& content) {
-  const auto lists = lists_.current();
+  const CompiledLists* lists = lists_.current();
   const bool asks = asks_.load(std::memory_order_relaxed);
   if (asks && is_exempt(content.from_uid)) return false;
   if (lists) look_for_words(*lists, content);

@@ -93,7 +93,7 @@ Result<void> WordLists::load() {
   }
   JD_TRY(auto compiled, compile(*seen_, known_));
   const MutexLock lock(mutex_);
-  current_ = std::move(compiled);
+  replace(std::move(compiled));
   for (const ListOptions& list : seen_->lists) problems_[list.name] = {};
   if (current_) ++loads_;
   return {};
@@ -118,9 +118,24 @@ void WordLists::refresh() {
   wake_.notify_all();
 }
 
-std::shared_ptr<const CompiledLists> WordLists::current() const {
-  const MutexLock lock(mutex_);
-  return current_;
+void WordLists::replace(std::shared_ptr<const CompiledLists> lists) {
+  static std::atomic<std::uint64_t> last{0};
+  current_ = std::move(lists);
+  generation_.store(++last, std::memory_order_release);
+}
+
+const CompiledLists* WordLists::current() const {
+  struct Seen {
+    std::uint64_t generation = 0;
+    std::shared_ptr<const CompiledLists> lists;
+  };
+  thread_local Seen seen;
+  if (generation_.load(std::memory_order_acquire) != seen.generation) {
+    const MutexLock lock(mutex_);
+    seen.generation = generation_.load(std::memory_order_relaxed);
+    seen.lists = current_;
+  }
+  return seen.lists.get();
 }
 
 std::vector<std::string> WordLists::problems() const {
@@ -189,7 +204,7 @@ void WordLists::look(bool everything) {
   MutexLock lock(mutex_);
   problems_ = std::move(problems);
   if (compiled) {
-    current_ = std::move(*compiled);
+    replace(std::move(*compiled));
   } else {
     problems_["all"] = compiled.error().detail() + "; the words of before are used";
     observe::log_error("moderation", "{}", problems_["all"]);

@@ -2,6 +2,7 @@
 // settings have changed, while the words of before are used.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <ctime>
 #include <map>
@@ -52,13 +53,16 @@ class WordLists {
   // Reads the files again, soon.
   void refresh();
 
-  // Null: there are no lists.
-  std::shared_ptr<const CompiledLists> current() const;
+  // Null: there are no lists. Good until this thread calls it again, of any object, or ends: asked
+  // for each message, so it takes no lock, and each thread keeps alive what it saw last.
+  const CompiledLists* current() const;
   // A sentence for each list that is not what its file says.
   std::vector<std::string> problems() const;
   void append_metrics(std::string& out) const;
 
  private:
+  void replace(std::shared_ptr<const CompiledLists> lists) JD_REQUIRES(mutex_);
+
   // Tells whether a file is another one than before.
   struct Stamp {
     std::uint64_t device = 0;
@@ -92,6 +96,8 @@ class WordLists {
   mutable Mutex mutex_;
   Condition wake_;
   std::shared_ptr<const CompiledLists> current_ JD_GUARDED_BY(mutex_);
+  // Of current_; of all objects of the process, no two have the same. 0: there was none yet.
+  std::atomic<std::uint64_t> generation_{0};
   std::map<std::string, std::string> problems_ JD_GUARDED_BY(mutex_);  // by name; empty: none
   std::uint64_t loads_ JD_GUARDED_BY(mutex_) = 0;
   std::uint64_t failures_ JD_GUARDED_BY(mutex_) = 0;
