@@ -163,7 +163,8 @@ class CommandRouter {
   // has not come at `begin_by` are refused (`overloaded`). Errors: as post_send, and too_large
   // (more than RouterLimits::transaction_items_max): nothing has been done and `done` is not
   // called. `done` may get the errors of the list source and of the inboxes. Of the intake's stages
-  // lists and moderation are asked: others are for whoever takes messages from clients.
+  // lists, moderation and the bulk count are asked: rights and rates are for whoever takes messages
+  // from callers.
   Result<void> post_all(std::vector<Command> commands, Transaction::Done done,
                         TimePoint begin_by = kNever);
 

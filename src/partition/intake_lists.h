@@ -1,4 +1,4 @@
-// The first stage of the intake: lists that another system keeps (list_source.h) are in memory
+// A stage of the intake: lists that another system keeps (list_source.h) are in memory
 // before the message that needs them reaches its partition, which only looks there.
 #pragma once
 

@@ -1,8 +1,10 @@
-// What looks at messages before they are handed to their partitions: lists of another system are
-// fetched, and later callers are held to their rates, words are looked for.
+// What looks at messages before they are handed to their partitions: callers are held to their
+// rights and rates, lists of another system are fetched, words are looked for, bulk messages of a
+// day are counted.
 //
 // A new stage is a class that implements IntakeStage, and a line in app/node.cc that adds it to
-// CommandRouter::intake(). Nothing in the router or in a partition changes.
+// CommandRouter::intake(). Those that edits and transactions pass as well, lists, moderation and
+// the bulk count, are members of the router. Nothing in a partition changes.
 #pragma once
 
 #include <cstdint>
@@ -73,8 +75,8 @@ class IntakeTurn {
   void make_bulk(std::size_t piece_items) { batch_->make_bulk(piece_items); }
 
   // These open items wait until IntakeHold::resume(), with all others of their channels; the rest
-  // goes on. Once, as the last thing but for calls of the hold. Costs allocations; nothing else
-  // here does.
+  // goes on. Once, as the last thing but for calls of the hold. Costs allocations, as
+  // the first refuse() and keep() of a batch do.
   std::shared_ptr<IntakeHold> hold(const std::vector<std::uint32_t>& items);
 
  private:

@@ -35,7 +35,8 @@ namespace jindou::store {
 // 3: records of messages, commits and partitions that the versions before do not read (records.cc).
 // 4: keys of presence name the start of the node; those without are read as they are (keys.h).
 // 5: records of messages that were edited or recalled, and entries of commit records about them;
-//    records of messages in which moderation found something.
+//    records of messages in which moderation found something, and, later and without a new number,
+//    of messages that are nothing to their sender's list (docs/operations.md, "Upgrades").
 inline constexpr char kStoreFormat = 5;
 
 struct StoreOptions {

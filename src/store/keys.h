@@ -34,8 +34,7 @@
 //   partition:u16 0x50 at_ns:u64 start session:u64 online:u8  presence event for the webhook
 //   partition:u16 0x51                                  how far the webhook has got
 //   partition:u16 0x52 stream:u8 counter:u64            dead letter: what the webhook has given up;
-//   0:
-//                                                       of msg.notify and what is told beside it
+//                                                       of msg.notify and beside it: stream 0
 //   partition:u16 0x53 stream:u8 counter:u64            one that is to be told again
 //   partition:u16 0x54                                  dead letters that made room for others
 //   partition:u16 0x60 name                             template: its versions
