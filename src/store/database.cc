@@ -143,6 +143,9 @@ rocksdb::Options rocksdb_options(const StoreOptions& options) {
   table.cache_index_and_filter_blocks = true;
   table.pin_l0_filter_and_index_blocks_in_cache = true;
   table.format_version = 5;
+  // Neighbouring keys share their first bytes: those of a log all but the last. Indexes are kept in
+  // the cache, and without this are a quarter of what ten million messages put there.
+  table.index_block_restart_interval = 16;
   out.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   return out;
 }
