@@ -33,8 +33,8 @@ TEST(FittedDefaults, AreThoseOfTheTableWithTwoGibibytes) {
 
 TEST(FittedDefaults, ShrinkInProportionBelow) {
   const Settings small = fitted(512 * kMiB).settings;
-  EXPECT_EQ(small.storage.write_buffer_bytes, 16 * kMiB);
-  EXPECT_EQ(small.storage.block_cache_bytes, 64 * kMiB);
+  EXPECT_EQ(small.storage.write_buffer_bytes, 8 * kMiB);
+  EXPECT_EQ(small.storage.block_cache_bytes, 32 * kMiB);
   EXPECT_EQ(small.dedup.filter_bytes_max, 64 * kMiB);
   EXPECT_EQ(small.dedup.generation_entries, 6144u);
   EXPECT_EQ(small.core.channel_cache_count, 25'000u);
@@ -43,7 +43,7 @@ TEST(FittedDefaults, ShrinkInProportionBelow) {
   EXPECT_EQ(small.api.answer_bytes_in_flight, 48 * kMiB);
   EXPECT_EQ(small.gateway.inbound_bytes_in_flight, 64 * kMiB);
   EXPECT_EQ(small.delivery.queue_bytes_max, 64 * kMiB);
-  EXPECT_EQ(fitted(2047 * kMiB).settings.storage.block_cache_bytes, 255 * kMiB);
+  EXPECT_EQ(fitted(2047 * kMiB).settings.storage.block_cache_bytes, 127 * kMiB);
 }
 
 TEST(FittedDefaults, KeepWhatIsNeeded) {
@@ -63,19 +63,19 @@ TEST(FittedDefaults, KeepWhatIsNeeded) {
 TEST(FittedDefaults, WhatIsConfiguredStays) {
   const LoadedSettings now = fitted(256 * kMiB, {{"storage.blockCacheBytes", "200MiB"}});
   EXPECT_EQ(now.settings.storage.block_cache_bytes, 200 * kMiB);
-  EXPECT_EQ(now.settings.storage.write_buffer_bytes, 8 * kMiB);
+  EXPECT_EQ(now.settings.storage.write_buffer_bytes, 4 * kMiB);
   const std::string report = settings_report(now);
   EXPECT_NE(report.find("200MiB                   # flag"), std::string::npos) << report;
-  EXPECT_NE(report.find("8MiB                     # fitted to the memory"), std::string::npos);
+  EXPECT_NE(report.find("4MiB                     # fitted to the memory"), std::string::npos);
 }
 
 TEST(FittedDefaults, TheSettingGoesBeforeTheMachine) {
   const LoadedSettings less = fitted(65'536 * kMiB, {{"runtime.memoryLimit", "512MiB"}});
-  EXPECT_EQ(less.settings.storage.write_buffer_bytes, 16 * kMiB);
+  EXPECT_EQ(less.settings.storage.write_buffer_bytes, 8 * kMiB);
   EXPECT_EQ(less.fit, "caches and buffers are made for 512 MiB: runtime.memoryLimit");
   EXPECT_TRUE(less.warnings.empty());
   const LoadedSettings more = fitted(256 * kMiB, {{"runtime.memoryLimit", "4GiB"}});
-  EXPECT_EQ(more.settings.storage.write_buffer_bytes, 64 * kMiB);
+  EXPECT_EQ(more.settings.storage.write_buffer_bytes, 32 * kMiB);
   ASSERT_EQ(more.warnings.size(), 1u);
   EXPECT_NE(more.warnings[0].find("4096 MiB is more than 256 MiB, the memory of the machine"),
             std::string::npos)

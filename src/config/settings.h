@@ -144,8 +144,8 @@ struct CoreSettings {
 
 struct StorageSettings {
   std::uint16_t partitions = 16;
-  std::size_t write_buffer_bytes = std::size_t{64} << 20;
-  std::size_t block_cache_bytes = std::size_t{256} << 20;
+  std::size_t write_buffer_bytes = std::size_t{32} << 20;
+  std::size_t block_cache_bytes = std::size_t{128} << 20;
   std::size_t background_jobs = 0;  // 0: from the number of CPUs
   std::size_t background_bytes_per_second = std::size_t{256} << 20;
   std::size_t commit_items_max = 8192;

@@ -49,10 +49,10 @@ struct StoreOptions {
   // Memory for rows not yet in a table file; up to four of these can be filled before writers wait,
   // and a sixteenth more with deletions of client_msg_nos.
   // Larger ones are written out less often, but each insert into them takes longer.
-  std::size_t write_buffer_bytes = std::size_t{64} << 20;
+  std::size_t write_buffer_bytes = std::size_t{32} << 20;
   // Counted for blocks of table files in the memory that they have together with write buffers. No
   // bound for them alone, see store_memory_bytes().
-  std::size_t block_cache_bytes = std::size_t{256} << 20;
+  std::size_t block_cache_bytes = std::size_t{128} << 20;
   int background_jobs = 2;
   // What flushes and compactions together may write, so that they leave the disk to the commits'
   // syncs. A fixed rate: one that follows the demand is too low when the demand comes back.

@@ -87,8 +87,8 @@ TEST(RocksDbOptions, MemtablesAndBlockCacheHaveOneBound) {
     std::size_t together;
   };
   for (const Case& each : {
-           Case{64 * kMiB, 256 * kMiB, 336 * kMiB},    // the defaults: 272 and a quarter of 256
-           Case{16 * kMiB, 64 * kMiB, 84 * kMiB},      // those of 512 MiB
+           Case{32 * kMiB, 128 * kMiB, 168 * kMiB},    // the defaults: 136 and a quarter of 128
+           Case{8 * kMiB, 32 * kMiB, 42 * kMiB},       // those of 512 MiB
            Case{64 * kMiB, 1024 * kMiB, 1024 * kMiB},  // a large cache has room for both
            Case{64 * kMiB, 4 * kMiB, 273 * kMiB},      // a small one keeps a quarter
        }) {
