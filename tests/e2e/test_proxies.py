@@ -380,8 +380,26 @@ class Caddy(Proxy, unittest.TestCase):
             answer = curl.stdout.read().splitlines()
         self.assertEqual((len(answer), json.loads(answer[-1])["accepted"]), (sent + 1, sent))
 
-    def test_lines_over_http_1_are_answered_at_the_end(self):
-        self.assertEqual(self.whole_stream(30_000)[-1]["accepted"], 30_000)
+    def lines(self, count, query="", kind="application/x-ndjson"):
+        """By a client of HTTP/1.1."""
+        status, body = self.request(
+            self.api, "POST", "/message/sendbatch" + query,
+            lines_of([item("lines-1", "n%d" % i) for i in range(count)]), {"Content-Type": kind})
+        return status, json.loads(body)
+
+    def test_lines_over_http_1_are_refused_because_some_would_be_lost(self):
+        for kind in ("application/x-ndjson", "Application/X-NDJSON; charset=utf-8", "text/csv"):
+            with self.subTest(kind=kind):
+                status, body = self.lines(1, kind=kind)
+                self.assertEqual(status, 505, body)
+                self.assertIn("HTTP/2", body["msg"])
+        status, body = self.request(self.api, "GET", "/channel/max_message_seq?channel_type=2"
+                                    "&channel_id=lines-1&login_uid=u1")
+        self.assertEqual((status, json.loads(body)["message_seq"]), (200, 0))
+
+    def test_lines_that_become_a_job_come_over_http_1(self):
+        status, body = self.lines(3000, "?async=true")
+        self.assertEqual((status, body["items"]), (202, 3000), body)
 
 
 if __name__ == "__main__":
