@@ -27,8 +27,14 @@ class Manager {
 
   // Until a view is there and has loaded what it shows.
   async open(path) {
-    await this.page.evaluate((hash) => { location.hash = hash; }, `#/${path}`);
-    await this.page.waitForFunction((hash) => location.hash === hash, `#/${path}`);
+    // What is typed before the page has drawn the new view goes with the old one.
+    await this.page.evaluate((hash) => new Promise((drawn) => {
+      const told = () => requestAnimationFrame(() => setTimeout(drawn));
+      if (location.hash === hash) return told();
+      window.addEventListener('hashchange', told, { once: true });
+      location.hash = hash;
+      return undefined;
+    }), `#/${path}`);
     await this.settled();
   }
 
