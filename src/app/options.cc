@@ -246,6 +246,8 @@ jobs::RunnerOptions runner_options(const config::Settings& settings) {
   options.items_in_flight_max = settings.jobs.items_in_flight;
   options.turn_items = settings.jobs.turn_items;
   options.send_timeout = settings.jobs.send_timeout;
+  options.idempotency_window =
+      std::chrono::duration_cast<std::chrono::seconds>(settings.api.idempotency_window);
   options.retry_max = settings.jobs.retry_backoff_max;
   return options;
 }

@@ -1,5 +1,6 @@
 #include "jobs/revision.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <utility>
@@ -73,6 +74,17 @@ std::vector<Revised> revised_of(const Job& batch, const partition::JobChunk& chu
 
 bool may_have_sent(const Job& batch, std::uint64_t index) {
   return index < batch.counts.items && index <= batch.reached + kJobChunkItemsMax;
+}
+
+BatchTime batch_time(const Job& revision, const std::optional<Job>& source,
+                     std::chrono::milliseconds send_timeout) {
+  BatchTime time;
+  time.began_ms = job_id_ms(revision.options.source).value_or(revision.created_ms);
+  // What it sends in a pass that was begun later is not meant.
+  std::int64_t ended_ms = revision.created_ms;
+  if (source && is_ended(source->state)) ended_ms = std::min(ended_ms, source->ended_ms);
+  time.over_ms = ended_ms + send_timeout.count();
+  return time;
 }
 
 RevisionStep plan_revision(const Job& job, const JobItem& item,

@@ -3,6 +3,7 @@
 // comes out.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -30,6 +31,17 @@ std::vector<Revised> revised_of(const Job& batch, const partition::JobChunk& chu
                                 const Payload& payload);
 // Whether one of the items from `index` on may have been sent.
 bool may_have_sent(const Job& batch, std::uint64_t index);
+
+// When a message of the batch that `revision` is about was stored. Of an item of which that is not
+// known a message under its number is that of the batch only if it was stored then, or before as
+// what the batch has repeated.
+struct BatchTime {
+  std::int64_t began_ms = 0;
+  std::int64_t over_ms = 0;  // by then what was on its way when the batch ended has come
+};
+// `source`: its record; none: it was deleted meanwhile.
+BatchTime batch_time(const Job& revision, const std::optional<Job>& source,
+                     std::chrono::milliseconds send_timeout);
 
 struct RevisionStep {
   // Nothing is to be done, because it is done already (a duplicate) or cannot be done.

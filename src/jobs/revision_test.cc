@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <utility>
@@ -170,6 +171,28 @@ TEST(ResultOfRevision, WhatMayPassIsTriedAgain) {
   EXPECT_EQ(of(Errc::not_found).code, Errc::not_found);
   EXPECT_EQ(of(Errc::not_found).state, SendResult::State::refused);
   EXPECT_EQ(result_of({}, when_made).state, SendResult::State::accepted);
+}
+
+TEST(BatchTimes, AreThoseOfTheBatchAndNotLaterThanItsRevision) {
+  Job revision = job_of(JobKind::recall);
+  revision.options.source = "0000000003e8" + std::string(20, '0');
+  revision.created_ms = 9'000;
+  const auto over_ms = [&revision](const std::optional<Job>& source) {
+    const BatchTime time = batch_time(revision, source, std::chrono::milliseconds(100));
+    EXPECT_EQ(time.began_ms, 1'000);
+    return time.over_ms;
+  };
+  Job source;
+  source.state = JobState::done;
+  source.ended_ms = 5'000;
+  EXPECT_EQ(over_ms(source), 5'100);
+  // In another pass, which ends later.
+  source.ended_ms = 20'000;
+  EXPECT_EQ(over_ms(source), 9'100);
+  source.state = JobState::running;
+  source.ended_ms = 0;
+  EXPECT_EQ(over_ms(source), 9'100);
+  EXPECT_EQ(over_ms(std::nullopt), 9'100);
 }
 
 }  // namespace

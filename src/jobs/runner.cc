@@ -552,24 +552,24 @@ class Runner::Gathering {
 
 Result<std::optional<Message>> Runner::find_revised(const Job& job, const JobItem& item) const {
   if (raw(item.revised) != 0) return deps_.history.load_by_id(item.revised);
-  const auto look = [&history = deps_.history,
-                     &sent = item.message]() -> Result<std::optional<Message>> {
-    JD_TRY(auto found, history.load_by_client_msg_no(sent.channel, sent.client_msg_no));
-    if (found && found->from_uid != sent.from_uid) found.reset();
-    return found;
-  };
-  JD_TRY(auto found, look());
-  if (found) return found;
-  // It was on its way when its job ended, or never sent. Where nobody says that nothing is on its
-  // way any more, because who ran the job is gone, the time of a send does.
+  // Read before the message is looked for: what has come by then is there.
   JD_TRY(const auto source, jobs_.load_job(job.options.source));
+  const BatchTime time = batch_time(job, source, options_.send_timeout);
   const bool settled = !source || source->is_settled();
-  const std::int64_t over_ms = settled ? 0 : source->ended_ms + options_.send_timeout.count();
-  if (deps_.clock.wall_ms() < over_ms) {
+  // Where nobody says that nothing is on its way any more, because who ran the job is gone, the
+  // time of a send does.
+  const bool may_come = !settled && deps_.clock.wall_ms() < time.over_ms;
+  const std::int64_t window_s = options_.idempotency_window.count();
+  const partition::SentWithin within{time.began_ms / 1000 - window_s, time.over_ms / 1000};
+  const SendCommand& sent = item.message;
+  JD_TRY(auto found,
+         deps_.history.load_sent(sent.channel, sent.client_msg_no, sent.from_uid, within));
+  // What still comes repeats no older one than that, and would be the newest itself.
+  const bool is_it = found && found->timestamp > within.until_s - window_s;
+  if (may_come && !is_it) {
     return Error(Errc::overloaded, "what was on its way is waited for");
   }
-  // What has come since it was looked for is there.
-  return look();
+  return found;
 }
 
 Result<void> Runner::revise(Run& run, const Job& job, TimePoint now) {

@@ -53,6 +53,8 @@ struct RunnerOptions {
   std::chrono::milliseconds retry_max{5'000};
   // What has no result by then is sent again.
   std::chrono::milliseconds send_timeout{30'000};
+  // For so long a message is found again by its client_msg_no.
+  std::chrono::seconds idempotency_window{7LL * 24 * 3600};
   // Between two looks at all that there is; what changes is heard of at once.
   std::chrono::milliseconds look_interval{10'000};
 };

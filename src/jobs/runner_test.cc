@@ -39,6 +39,10 @@ class RunnerTest : public partition::Core {
  protected:
   using Commands = std::vector<SendCommand>;
 
+  void SetUp() override {
+    clock_.now_ms = real_clock_.wall_ms() - std::chrono::milliseconds(core_begins_ago_).count();
+    Core::SetUp();
+  }
   void TearDown() override {
     runner_.reset();
     Core::TearDown();
@@ -251,7 +255,16 @@ class RunnerTest : public partition::Core {
     key_ = std::move(key);
   }
 
+  // A job that has ended with a turn on its way, and nobody knows what became of that.
+  std::string make_abandoned_job(const Commands& messages) {
+    std::string id = make_job(messages);
+    EXPECT_TRUE(act(id, JobAction::start));
+    EXPECT_TRUE(act(id, JobAction::cancel));
+    return id;
+  }
+
   SystemClock real_clock_;
+  std::chrono::hours core_begins_ago_{0};  // before the clock of the runner
   RunnerOptions options_now_;
   bool has_thread_ = true;        // else it is stepped
   std::atomic<int> refusals_{0};  // of post_send, next
@@ -594,10 +607,7 @@ TEST_F(RunnerTest, EditsEachMessageOnceWhateverHappens) {
 
 TEST_F(RunnerTest, WaitsForWhatWasOnItsWayWhenItsJobEnded) {
   options_now_.send_timeout = 3s;
-  const std::string sent = make_job(messages(1));
-  // By somebody who is gone.
-  ASSERT_TRUE(act(sent, JobAction::start));
-  ASSERT_TRUE(act(sent, JobAction::cancel));
+  const std::string sent = make_abandoned_job(messages(1));
   SendCommand late = to_group("g1", "late", "late-1");
   const SendCommand never = to_group("g1", "never", "never-1");
   SendCommand others = to_group("g1", "of somebody else", "others-1");
@@ -612,6 +622,66 @@ TEST_F(RunnerTest, WaitsForWhatWasOnItsWayWhenItsJobEnded) {
   EXPECT_EQ(done.counts, (JobCounts{3, 1, 0, 2, 0, 0}));
   EXPECT_EQ(stored("g1"), (std::vector<std::string>{"of somebody else", "{}"}));
   EXPECT_EQ(reader().load_results(recall, 1).value()->results[1].code, Errc::not_found);
+}
+
+TEST_F(RunnerTest, RecallsTheMessageOfItsOwnSenderUnderANumberOfTwo) {
+  options_now_.send_timeout = 100ms;
+  const SendCommand own = to_group("g1", "own", "n");
+  SendCommand other = to_group("g1", "of another", "n");
+  other.from_uid = "u2";
+  send({other});
+  const std::string sent = make_abandoned_job({own});
+  send({own});
+  start();
+  const Job done = wait_for(make_revision(JobKind::recall, sent, {}, {own}), JobState::done);
+  EXPECT_EQ(done.counts, (JobCounts{1, 1, 0, 0, 0, 0}));
+  EXPECT_EQ(stored("g1"), (std::vector<std::string>{"of another", std::string(kRecalledPayload)}));
+}
+
+TEST_F(RunnerTest, LeavesWhatWasSentUnderANumberAfterItsJob) {
+  options_now_.send_timeout = 100ms;
+  const SendCommand later = to_group("g1", "of a later job", "n");
+  const std::string sent = make_abandoned_job({later});
+  clock_.now_ms += 24h / 1ms;
+  send({later});
+  start();
+  const Job done = wait_for(make_revision(JobKind::recall, sent, {}, {later}), JobState::done);
+  EXPECT_EQ(done.counts, (JobCounts{1, 0, 0, 1, 0, 0}));
+  EXPECT_EQ(stored("g1"), std::vector<std::string>{"of a later job"});
+}
+
+// What was sent longer ago than repeats are recognised.
+class OldMessages : public RunnerTest {
+ protected:
+  OldMessages() {
+    core_begins_ago_ = 8 * 24h;
+    options_now_.send_timeout = 100ms;
+  }
+  void send_old(const SendCommand& message) {
+    send({message});
+    clock_.now_ms += core_begins_ago_ / 1ms;
+  }
+};
+
+TEST_F(OldMessages, AreNotRecalledForAJobThatHasNotSentTheirNumbersAgain) {
+  const SendCommand reminder = to_group("g1", "old", "n");
+  send_old(reminder);
+  const std::string unsent = make_abandoned_job({reminder});
+  start();
+  const std::string recall = make_revision(JobKind::recall, unsent, {}, {reminder});
+  EXPECT_EQ(wait_for(recall, JobState::done).counts, (JobCounts{1, 0, 0, 1, 0, 0}));
+  EXPECT_EQ(stored("g1"), std::vector<std::string>{"old"});
+}
+
+TEST_F(OldMessages, StayWhenWhatTheJobHasSentAgainIsRecalled) {
+  const SendCommand reminder = to_group("g1", "old", "n");
+  send_old(reminder);
+  const std::string sent = make_abandoned_job({reminder});
+  send({reminder});
+  start();
+  const std::string recall = make_revision(JobKind::recall, sent, {}, {reminder});
+  EXPECT_EQ(wait_for(recall, JobState::done).counts, (JobCounts{1, 1, 0, 0, 0, 0}));
+  EXPECT_EQ(stored("g1"), (std::vector<std::string>{"old", std::string(kRecalledPayload)}));
 }
 
 // Nothing below may wait for the time of a send.

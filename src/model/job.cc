@@ -1,6 +1,7 @@
 #include "model/job.h"
 
 #include <array>
+#include <charconv>
 #include <numeric>
 
 #include "base/time_zone.h"
@@ -50,6 +51,13 @@ std::string make_job_id(std::int64_t now_ms, Random& random) {
 
 bool is_job_id(std::string_view text) {
   return text.size() == kJobIdBytes && text.find_first_not_of(kHexDigits) == std::string_view::npos;
+}
+
+std::optional<std::int64_t> job_id_ms(std::string_view id) {
+  if (!is_job_id(id)) return std::nullopt;
+  std::int64_t ms = 0;
+  std::from_chars(id.data(), id.data() + kTimeDigits, ms, 16);
+  return ms;
 }
 
 std::string_view job_state_name(JobState state) {

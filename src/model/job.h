@@ -26,6 +26,8 @@ namespace jindou {
 inline constexpr std::size_t kJobIdBytes = 32;
 std::string make_job_id(std::int64_t now_ms, Random& random);
 bool is_job_id(std::string_view text);
+// The millisecond in which it was made; empty: it is no id of a job.
+std::optional<std::int64_t> job_id_ms(std::string_view id);
 
 inline constexpr std::size_t kJobNameBytesMax = 128;
 // Of the reason for the state of a job; what is longer is cut.

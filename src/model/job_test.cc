@@ -39,6 +39,12 @@ TEST(JobId, IsToldFromOtherTexts) {
   EXPECT_FALSE(is_job_id(""));
 }
 
+TEST(JobId, TellsWhenItWasMade) {
+  Counting random;
+  EXPECT_EQ(job_id_ms(make_job_id(1'700'000'000'001, random)), 1'700'000'000'001);
+  EXPECT_EQ(job_id_ms("018bcfe56800"), std::nullopt);
+}
+
 TEST(JobStates, GoNoOtherWays) {
   // Each line: an action, and the states in which it can be done with what comes of it.
   const std::map<JobAction, std::map<JobState, JobState>> wanted = {

@@ -69,6 +69,29 @@ TEST_F(Core, ForgetsAKeyAfterTheWindow) {
   EXPECT_EQ(raw(results[0].message_seq), 2U);
 }
 
+TEST_F(Core, FindsWhatASenderHasSentUnderANumberInATime) {
+  const ChannelKey g1("g1", ChannelType::group);
+  const std::int64_t begin_s = clock_.wall_seconds();
+  const std::int64_t window_s = partition_options_.idempotency_window_seconds;
+  const auto find = [&](const std::string& uid, std::int64_t after_s, std::int64_t until_s) {
+    const auto found = history_->load_sent(g1, "n1", uid, {begin_s + after_s, begin_s + until_s});
+    EXPECT_TRUE(found);
+    return found && *found ? raw((*found)->seq) : 0;
+  };
+  SendCommand other = to_group("g1", "of another", "n1");
+  other.from_uid = "u2";
+  send({other});
+  send({to_group("g1", "first", "n1")});
+  clock_.now_ms += window_s * 1000;
+  send({to_group("g1", "second", "n1"), to_group("g1", "another number", "n2")});
+  EXPECT_EQ(find("u1", -1, window_s), 3U);
+  EXPECT_EQ(find("u1", -1, window_s - 1), 2U);
+  EXPECT_EQ(find("u1", 0, window_s - 1), 0U);
+  EXPECT_EQ(find("u1", window_s, 2 * window_s), 0U);
+  EXPECT_EQ(find("u2", -1, window_s), 1U);
+  EXPECT_EQ(find("u3", -1, window_s), 0U);
+}
+
 TEST_F(Core, FindsKeysThatWereSpilledToDisk) {
   close();
   partition_options_.index_generation_entries = 10;
@@ -85,6 +108,10 @@ TEST_F(Core, FindsKeysThatWereSpilledToDisk) {
   const auto found = history_->load_by_client_msg_no(ChannelKey("g1", ChannelType::group), "n5");
   ASSERT_TRUE(found.has_value() && found->has_value());
   EXPECT_EQ(raw((*found)->seq), 6U);
+  const std::int64_t now_s = clock_.wall_seconds();
+  const auto sent = history_->load_sent((*found)->channel, "n5", "u1", {now_s - 1, now_s});
+  ASSERT_TRUE(sent.has_value() && sent->has_value());
+  EXPECT_EQ((*sent)->id, (*found)->id);
 }
 
 TEST_F(Core, DoesNotStoreNoPersistMessagesButDeliversThem) {

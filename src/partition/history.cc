@@ -42,6 +42,13 @@ Result<std::optional<Message>> History::load_by_client_msg_no(const ChannelKey& 
   return of(channel).load_by_client_msg_no(channel, client_msg_no, viewer);
 }
 
+Result<std::optional<Message>> History::load_sent(const ChannelKey& channel,
+                                                  std::string_view client_msg_no,
+                                                  std::string_view from_uid,
+                                                  const SentWithin& within) const {
+  return of(channel).load_sent(channel, client_msg_no, from_uid, within);
+}
+
 Result<std::optional<MessageTrace>> History::load_trace(MessageId id) const {
   const PartitionId partition = partition_of(id);
   if (!readers_.map().has(partition)) return std::optional<MessageTrace>();

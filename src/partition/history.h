@@ -42,6 +42,11 @@ class History {
   Result<std::optional<Message>> load_by_client_msg_no(const ChannelKey& channel,
                                                        std::string_view client_msg_no,
                                                        std::string_view viewer = {}) const;
+  // See PartitionHistory::load_sent.
+  Result<std::optional<Message>> load_sent(const ChannelKey& channel,
+                                           std::string_view client_msg_no,
+                                           std::string_view from_uid,
+                                           const SentWithin& within) const;
   // What is known of a message, also when it is gone; empty: nothing is.
   Result<std::optional<MessageTrace>> load_trace(MessageId id) const;
   // The same by its channel (internal id), of which the commands are looked for, too; see

@@ -170,16 +170,18 @@ Result<std::vector<PartitionHistory::Numbered>> PartitionHistory::find_numbered(
   JD_TRY(const std::uint64_t indexed_to, store::load_index_progress(reader_));
   Result<void> decoded;
   const std::string prefix = store::client_number_prefix(partition_, wanted);
-  JD_RETURN_IF_ERROR(reader_.scan(Table::client_numbers, prefix, store::after_prefix(prefix),
-                                  [&](std::string_view, std::string_view row) {
-                                    const auto number = store::decode_client_number(row);
-                                    if (!number) {
-                                      decoded = number.error();
-                                      return false;
-                                    }
-                                    found.push_back({number->counter, number->seq});
-                                    return true;
-                                  }));
+  JD_RETURN_IF_ERROR(reader_.scan(
+      Table::client_numbers, prefix, store::after_prefix(prefix),
+      [&](std::string_view key, std::string_view row) {
+        const auto number = store::decode_client_number(row);
+        if (!number) {
+          decoded = number.error();
+          return false;
+        }
+        const auto fingerprint = store::fingerprint_of_client_number_key(key);
+        found.push_back({number->counter, number->seq, fingerprint.sender, number->timestamp});
+        return true;
+      }));
   JD_RETURN_IF_ERROR(decoded);
   // What is not in the table yet: the commit records after its last load, at most one or two
   // generations of the index.
@@ -190,25 +192,27 @@ Result<std::vector<PartitionHistory::Numbered>> PartitionHistory::find_numbered(
         lower = std::string(key);
         return false;
       }));
-  JD_RETURN_IF_ERROR(reader_.scan(Table::main, lower, store::after_prefix(records),
-                                  [&](std::string_view key, std::string_view bytes) {
-                                    auto record = store::decode_commit_record(
-                                        bytes, store::counter_of_commit_record_key(key));
-                                    if (!record) {
-                                      decoded = std::move(record).error();
-                                      return false;
-                                    }
-                                    for (const auto& entry : record->entries) {
-                                      const bool message = entry.kind == store::EntryKind::message;
-                                      if (message && entry.fingerprint.number == wanted) {
-                                        found.push_back({entry.counter, entry.seq});
-                                      }
-                                    }
-                                    return true;
-                                  }));
+  JD_RETURN_IF_ERROR(reader_.scan(
+      Table::main, lower, store::after_prefix(records),
+      [&](std::string_view key, std::string_view bytes) {
+        auto record = store::decode_commit_record(bytes, store::counter_of_commit_record_key(key));
+        if (!record) {
+          decoded = std::move(record).error();
+          return false;
+        }
+        for (const auto& entry : record->entries) {
+          const bool message = entry.kind == store::EntryKind::message;
+          if (message && entry.fingerprint.number == wanted) {
+            found.push_back(
+                {entry.counter, entry.seq, entry.fingerprint.sender, record->timestamp});
+          }
+        }
+        return true;
+      }));
   JD_RETURN_IF_ERROR(decoded);
-  std::ranges::sort(found);
-  found.erase(std::unique(found.begin(), found.end()), found.end());
+  std::ranges::sort(found, {}, &Numbered::counter);
+  const auto same = [](const Numbered& a, const Numbered& b) { return a.counter == b.counter; };
+  found.erase(std::unique(found.begin(), found.end(), same), found.end());
   return found;
 }
 
@@ -223,6 +227,23 @@ Result<std::optional<Message>> PartitionHistory::load_by_client_msg_no(
     if (message && message->client_msg_no == client_msg_no && message->visible_to(viewer)) {
       return message;
     }
+  }
+  return Found();
+}
+
+Result<std::optional<Message>> PartitionHistory::load_sent(const ChannelKey& channel,
+                                                           std::string_view client_msg_no,
+                                                           std::string_view from_uid,
+                                                           const SentWithin& within) const {
+  using Found = std::optional<Message>;
+  const std::uint64_t sender =
+      store::fingerprint_of(fingerprint_seed_, channel, from_uid, client_msg_no).sender;
+  JD_TRY(std::vector<Numbered> numbered, find_numbered(channel, client_msg_no));
+  std::ranges::reverse(numbered);
+  for (const Numbered& each : numbered) {
+    const bool in_time = each.timestamp > within.after_s && each.timestamp <= within.until_s;
+    if (each.sender != sender || each.seq == 0 || !in_time) continue;
+    return load_by_seq(channel, static_cast<MessageSeq>(each.seq));
   }
   return Found();
 }

@@ -2,7 +2,6 @@
 // which stands on it, but for those who are inside a partition, too.
 #pragma once
 
-#include <compare>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -38,6 +37,12 @@ struct RangePage {
   bool forward = false;  // read upwards: what was left out is newer; else it is older
 };
 
+// Seconds of the wall clock.
+struct SentWithin {
+  std::int64_t after_s = 0;  // not at that second yet
+  std::int64_t until_s = 0;  // in that second, too
+};
+
 // A value, made for each use. Thread-safe; every load_ call blocks on disk. All channels and
 // messages asked for are of its partition.
 class PartitionHistory {
@@ -65,6 +70,12 @@ class PartitionHistory {
   Result<std::optional<Message>> load_by_client_msg_no(const ChannelKey& channel,
                                                        std::string_view client_msg_no,
                                                        std::string_view viewer = {}) const;
+  // Of the messages that the sender has sent with that client_msg_no, and that were to be stored,
+  // the newest of that time; empty when that one is not there any more, or there was none.
+  Result<std::optional<Message>> load_sent(const ChannelKey& channel,
+                                           std::string_view client_msg_no,
+                                           std::string_view from_uid,
+                                           const SentWithin& within) const;
   // What is known of the message with that id; empty as load_message_trace() says.
   Result<std::optional<MessageTrace>> load_trace(MessageId id) const;
   // Of the one that load_by_client_msg_no() finds; where none is there any more, of the first one
@@ -97,9 +108,10 @@ class PartitionHistory {
   struct Numbered {
     std::uint64_t counter = 0;  // of its id
     std::uint64_t seq = 0;      // 0: not stored
-    auto operator<=>(const Numbered&) const = default;
+    std::uint64_t sender = 0;   // hash, as in store::Fingerprint
+    std::int64_t timestamp = 0;
   };
-  // Each once, ascending by id.
+  // Each once, ascending by id; of each sender the newest one at least.
   Result<std::vector<Numbered>> find_numbered(const ChannelKey& log,
                                               std::string_view client_msg_no) const;
 

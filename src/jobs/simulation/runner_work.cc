@@ -33,6 +33,8 @@ RunnerOptions small_runner() {
   options.retry_max = std::chrono::milliseconds(2'000);
   // Longer than anything waits in a simulation before it is sent, or lost.
   options.send_timeout = std::chrono::milliseconds(300'000);
+  // As that of its servers.
+  options.idempotency_window = std::chrono::seconds(std::int64_t{1} << 40);
   options.look_interval = std::chrono::milliseconds(5'000);
   return options;
 }
