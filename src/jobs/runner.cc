@@ -555,9 +555,9 @@ Result<std::optional<Message>> Runner::find_revised(const Job& job, const JobIte
   // Read before the message is looked for: what has come by then is there.
   JD_TRY(const auto source, jobs_.load_job(job.options.source));
   const BatchTime time = batch_time(job, source, options_.send_timeout);
-  const bool settled = !source || source->is_settled();
-  // Where nobody says that nothing is on its way any more, because who ran the job is gone, the
-  // time of a send does.
+  const bool settled = source && source->is_settled();
+  // Where nobody says that nothing is on its way any more, because who ran the job is gone, or its
+  // record is, the time of a send does.
   const bool may_come = !settled && deps_.clock.wall_ms() < time.over_ms;
   const std::int64_t window_s = options_.idempotency_window.count();
   const partition::SentWithin within{time.began_ms / 1000 - window_s, time.over_ms / 1000};

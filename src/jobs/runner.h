@@ -154,7 +154,7 @@ class Runner {
   Result<void> revise(Run& run, const Job& job, TimePoint now);
   // What the item is about; none: nothing. Errors: storage; overloaded when it may still come,
   // which is until the job that sent it is settled, or a send has had its time since that job has
-  // ended.
+  // ended; if it was deleted, since this one was begun.
   Result<std::optional<Message>> find_revised(const Job& job, const JobItem& item) const;
   void begin_sending(Run& run, const Job& job, std::size_t count, TimePoint now);
   void record(Run& run, const Job& job, partition::AdvanceJob record);

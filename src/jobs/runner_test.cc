@@ -790,6 +790,19 @@ TEST_F(SettledJobs, NotWhenWhatWasSentHadNoAnswer) {
 }
 
 // Who ran it before may have something on its way.
+TEST_F(SettledJobs, NotForBeingDeleted) {
+  const SendCommand late = to_group("g1", "late", "late-1");
+  const std::string sent = make_abandoned_job({late});
+  const std::string recall = make_revision(JobKind::recall, sent, {}, {late});
+  ASSERT_TRUE(change(partition::DeleteJob{sent}));
+  start();
+  let_it_work();
+  EXPECT_FALSE(is_ended(load(recall).state));
+  send({late});
+  EXPECT_EQ(wait_for(recall, JobState::done).counts, (JobCounts{1, 1, 0, 0, 0, 0}));
+  EXPECT_EQ(stored("g1"), std::vector<std::string>{std::string(kRecalledPayload)});
+}
+
 TEST_F(SettledJobs, NotByOneWhoTookTheJobOver) {
   start();
   const std::string id = make_slow_job();
