@@ -11,9 +11,9 @@
 
 namespace jindou::partition {
 
-// Counts messages for their receivers, for each up to so many of one day. One that was counted
-// before is not counted again. Which of them had room is in the rows afterwards
-// (store::BulkCountRecord).
+// Counts messages for their receivers, for each up to so many of one day. One that was counted on
+// that day or the day before is not counted again. Which of them had room is in the rows of both
+// days afterwards (store::BulkCountRecord).
 struct CountBulk {
   struct Message {
     std::string uid;           // the receiver

@@ -16,6 +16,8 @@ Result<void> BulkCounts::evaluate(const CountBulk& command, Txn& txn) {
     const std::string row = store::bulk_count_key(partition_, command.day, message.uid);
     JD_TRY(BulkCountRecord record, load(row));
     if (record.messages.size() >= command.most || record.has(message.number)) continue;
+    JD_TRY(const bool was_counted, has_day_before(command, message));
+    if (was_counted) continue;
     record.messages.push_back(message.number);
     txn.put(row, store::encode(record));
     recent_.remember(row, std::move(record), txn);
@@ -30,6 +32,14 @@ Result<void> BulkCounts::evaluate(const ForgetBulkCounts& command, Txn& txn) {
   recent_.remember_before(end, BulkCountRecord(), txn);
   txn.erase_range(begin, end);
   return {};
+}
+
+Result<bool> BulkCounts::has_day_before(const CountBulk& command,
+                                        const CountBulk::Message& message) const {
+  if (command.day == 0) return false;
+  JD_TRY(const BulkCountRecord record,
+         load(store::bulk_count_key(partition_, command.day - 1, message.uid)));
+  return record.has(message.number);
 }
 
 Result<BulkCountRecord> BulkCounts::load(const std::string& row) const {

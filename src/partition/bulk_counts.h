@@ -31,6 +31,7 @@ class BulkCounts {
   void clear() { recent_.clear(); }
 
  private:
+  Result<bool> has_day_before(const CountBulk& command, const CountBulk::Message& message) const;
   Result<store::BulkCountRecord> load(const std::string& row) const;
 
   PartitionId partition_;

@@ -101,6 +101,29 @@ TEST_F(BulkCountsTest, ARepeatIsCountedOnceAndAnsweredAsTheFirst) {
   EXPECT_EQ(send_one(to("a", "1")).state, SendResult::State::duplicate);
 }
 
+TEST_F(BulkCountsTest, ARepeatOnTheNextDayTakesNoPlaceOfThat) {
+  EXPECT_TRUE(send_one(to("a", "1")).ok());
+  clock_.now_ms += kToTheNextDayMs;
+  EXPECT_EQ(send_one(to("a", "1")).state, SendResult::State::duplicate);
+  EXPECT_EQ(rows(), 1U);
+  EXPECT_TRUE(send_one(to("a", "2")).ok());
+  reopen();
+  EXPECT_EQ(send_one(to("a", "1")).state, SendResult::State::duplicate);
+  EXPECT_TRUE(send_one(to("a", "3")).ok());
+  expect_over(send_one(to("a", "4")));
+}
+
+TEST_F(BulkCountsTest, APlaceThatWasTakenBeforeMidnightIsThereBehindIt) {
+  SendCommand message = to("a", "1");
+  message.if_last_seq = 99;
+  EXPECT_EQ(send_one(message).reason, Reason::last_seq_differs);
+  clock_.now_ms += kToTheNextDayMs;
+  EXPECT_TRUE(send_one(to("a", "2")).ok());
+  EXPECT_TRUE(send_one(to("a", "3")).ok());
+  EXPECT_EQ(send_one(to("a", "1")).state, SendResult::State::accepted);
+  expect_over(send_one(to("a", "4")));
+}
+
 TEST_F(BulkCountsTest, BatchesOverTheLimitAreBulkAndItsItemsAreRefusedOneByOne) {
   const auto small = send({to("a", "1", false), to("a", "2", false), to("a", "3", false)});
   for (const SendResult& result : small) EXPECT_TRUE(result.ok());
@@ -128,6 +151,20 @@ TEST_F(BulkCountsTest, ARehearsalTellsAndCountsNothing) {
     expect_over(results[2]);
   }
   EXPECT_TRUE(send_one(to("a", "9")).ok());
+}
+
+TEST_F(BulkCountsTest, ARehearsalKnowsWhatWasCountedTheDayBefore) {
+  EXPECT_TRUE(send_one(to("a", "1")).ok());
+  clock_.now_ms += kToTheNextDayMs;
+  std::promise<std::vector<SendResult>> told;
+  ASSERT_TRUE(router_->post_rehearsal(
+      {to("a", "1"), to("a", "2"), to("a", "3"), to("a", "4")},
+      [&told](std::vector<SendResult> results) { told.set_value(std::move(results)); }));
+  const auto results = told.get_future().get();
+  EXPECT_EQ(results[0].state, SendResult::State::duplicate);
+  EXPECT_TRUE(results[1].ok());
+  EXPECT_TRUE(results[2].ok());
+  expect_over(results[3]);
 }
 
 TEST_F(BulkCountsTest, AllOrNoneIsNoneWhenOnePersonHasHadEnough) {

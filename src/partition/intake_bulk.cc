@@ -157,6 +157,12 @@ void BulkCountStage::decide(Counting& counting) const {
     const auto record = load(partition, counting.day, counted.uid);
     if (!record) continue;
     bool has_room = record->has(counted.number);
+    if (!has_room && counting.day > 0) {
+      // A repeat behind midnight.
+      const auto before = load(partition, counting.day - 1, counted.uid);
+      if (!before) continue;
+      has_room = before->has(counted.number);
+    }
     if (!has_room && counting.only_look) {
       std::size_t& more = added[counted.uid];
       has_room = record->messages.size() + more < limit_.per_receiver_per_day;

@@ -2,10 +2,10 @@
 // (bulk.perReceiverPerDay).
 //
 // Before a bulk message to a person goes on, it is counted in the partition of its receiver, and
-// that is durable: whatever happens then, it is not counted again under its number, and no other
-// one takes its place. One that finds no room goes on as well, because a repeat of what was stored
-// is answered as the first one was, whatever has been counted meanwhile; the partition of the
-// channel refuses it behind that.
+// that is durable: whatever happens then, it is not counted again under its number on that day or
+// the next one, and no other one takes its place. One that finds no room goes on as well, because a
+// repeat of what was stored is answered as the first one was, whatever has been counted meanwhile;
+// the partition of the channel refuses it behind that.
 #pragma once
 
 #include <cstddef>

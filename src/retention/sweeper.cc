@@ -215,7 +215,7 @@ Result<void> Sweeper::reclaim_requests(PartitionId partition) {
 }
 
 Result<void> Sweeper::forget_bulk_counts(PartitionId partition) {
-  // The day before counts, too: for a message whose count began before midnight.
+  // The day before counts, too: for a message whose count began before midnight, and for repeats.
   const std::int64_t kept_from = deps_.clock.wall_seconds() / kDaySeconds - 1;
   partition::ForgetBulkCounts forget;
   forget.partition = partition;

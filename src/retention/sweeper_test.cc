@@ -312,7 +312,7 @@ TEST_F(Retention, BulkMessagesOfYesterdayAreKeptAndThoseBeforeForgotten) {
   };
   const auto today = static_cast<std::uint32_t>(clock_.now_ms / kDayMs);
   for (const std::uint32_t day : {today - 1, today}) {
-    ASSERT_TRUE(change(partition::CountBulk{partition, day, 9, {{"u", 1}}}).has_value());
+    ASSERT_TRUE(change(partition::CountBulk{partition, day, 9, {{"u", day}}}).has_value());
   }
   sweep();
   EXPECT_TRUE(has_row(today - 1));

@@ -338,6 +338,11 @@ class FactModel::Begin {
         .rows.attempt(
             [command](Rows& rows) {
               for (const auto& [uid, number] : command.messages) {
+                const auto before =
+                    rows.find(store::bulk_count_key(command.partition, command.day - 1, uid));
+                const bool was_counted =
+                    before != rows.end() && store::decode_bulk_count(before->second)->has(number);
+                if (was_counted) continue;
                 std::string& row = rows[store::bulk_count_key(command.partition, command.day, uid)];
                 store::BulkCountRecord record;
                 if (!row.empty()) record = *store::decode_bulk_count(row);
