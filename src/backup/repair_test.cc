@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -149,8 +150,7 @@ TEST_F(RepairedStore, AWholeOneIsLeftAlone) {
 
 TEST_F(RepairedStore, AnIndexThatDisagreesIsMadeAgainWithoutLoss) {
   fill(100);
-  ASSERT_TRUE(database_->erase(store::Table::client_numbers, {number_key_of(3)}));
-  ASSERT_TRUE(database_->sync());
+  erase_numbers({3});
   expect_left_alone(false, false, RepairVerdict::repairable, 1);
   EXPECT_TRUE(tells("seq 3 is missing in the index"));
   EXPECT_TRUE(tells("without loss: the index of client_msg_no is made again"));
@@ -184,10 +184,9 @@ TEST_F(RepairedStore, FilesOfTheIndexAreNotMissed) {
 
 TEST_F(RepairedStore, ManyWrongEntriesOfTheIndexAreOneIndex) {
   fill(300);
-  std::vector<std::string> keys;
-  for (std::uint64_t seq = 1; seq <= 150; ++seq) keys.push_back(number_key_of(seq));
-  ASSERT_TRUE(database_->erase(store::Table::client_numbers, keys));
-  ASSERT_TRUE(database_->sync());
+  std::vector<std::uint64_t> seqs(150);
+  std::iota(seqs.begin(), seqs.end(), 1);
+  erase_numbers(seqs);
   expect_left_alone(false, false, RepairVerdict::repairable, 100);
   EXPECT_TRUE(tells("note: 50 more entries of the index are wrong"));
   expect_repaired(false, 0);
@@ -212,8 +211,7 @@ TEST_F(RepairedStore, WhatRootRepairsBelongsToWhoeverOwnsTheDirectory) {
 
 TEST_F(RepairedStore, AnInterruptedRepairIsFinishedByTheNextAndNobodyElse) {
   fill(100);
-  ASSERT_TRUE(database_->erase(store::Table::client_numbers, {number_key_of(3)}));
-  ASSERT_TRUE(database_->sync());
+  erase_numbers({3});
   keep_on_ = [](const std::string& so_far) {
     return so_far.find("client_msg_no") == std::string::npos;
   };
@@ -264,8 +262,7 @@ TEST_F(RepairedStore, FilesOfTheIndexThatTakeSomethingAlongWaitForThat) {
 
 TEST_F(RepairedStore, WhatAServerHasHadOpenMeanwhileIsLookedAtAnew) {
   fill(10);
-  ASSERT_TRUE(database_->erase(store::Table::client_numbers, {number_key_of(3)}));
-  ASSERT_TRUE(database_->sync());
+  erase_numbers({3});
   on_line_ = [this](const std::string& line) {
     if (!line.starts_with("  without loss: ")) return;
     open_store();

@@ -89,6 +89,18 @@ class VerifiedStore : public BackedUpStore {
     batch.Delete(key);
     write(batch);
   }
+  // From the index.
+  void erase_numbers(const std::vector<std::uint64_t>& seqs) {
+    store::BulkLoader::Entries entries;
+    for (const std::uint64_t seq : seqs) {
+      auto& [key, value] = entries.emplace_back();
+      key = store::client_number_key(kPartition, fingerprint_of(seq));
+      const auto found = database_->get(store::Table::client_numbers, key, value);
+      ASSERT_TRUE(found && *found);
+    }
+    ASSERT_TRUE(database_->erase(store::Table::client_numbers, entries));
+    ASSERT_TRUE(database_->sync());
+  }
   void put_channel(std::uint64_t cleared_to, std::uint64_t seq_floor) {
     store::ChannelRecord record;
     record.cleared_to = cleared_to;

@@ -148,9 +148,7 @@ TEST_F(VerifiedStore, ARecordThatCannotBeReadIsNamed) {
 
 TEST_F(VerifiedStore, AnIndexThatDisagreesIsNamed) {
   fill(10);
-  ASSERT_TRUE(database_->erase(Table::client_numbers,
-                               {store::client_number_key(kPartition, fingerprint_of(3))}));
-  ASSERT_TRUE(database_->sync());
+  erase_numbers({3});
   expect_one(faults(), "the message at seq 3 is missing in the index of client_msg_no");
   open_store();
   erase(store::commit_record_key(kPartition, 7));

@@ -58,7 +58,7 @@ std::uint64_t last_message_counter(const store::CommitRecord& record) {
 
 }  // namespace
 
-// The key of a client_msg_no in the index, and the message it was dropped with.
+// The key of a client_msg_no in the index, and the message it was used for.
 struct Sweeper::UsedNumber {
   std::string key;
   std::uint64_t counter = 0;
@@ -380,26 +380,17 @@ Result<std::uint64_t> Sweeper::find_age_cut(Walk& walk, const ChannelKey& log, s
   return cut;
 }
 
-Result<void> Sweeper::leave_own_numbers(const store::PartitionReader& reader,
-                                        std::vector<UsedNumber>& numbers) {
-  Result<void> read;
+Result<store::BulkLoader::Entries> Sweeper::find_own_entries(
+    const store::PartitionReader& reader, const std::vector<UsedNumber>& numbers) {
+  store::BulkLoader::Entries own;
   std::string value;
-  std::erase_if(numbers, [&](const UsedNumber& number) {
-    if (!read) return true;
-    const auto there = reader.get(Table::client_numbers, number.key, value);
-    if (!there) {
-      read = Error(there.error());
-      return true;
-    }
-    if (!*there) return true;
-    const auto row = store::decode_client_number(value);
-    if (!row) {
-      read = Error(row.error());
-      return true;
-    }
-    return row->counter != number.counter;
-  });
-  return read;
+  for (const UsedNumber& number : numbers) {
+    JD_TRY(const bool there, reader.get(Table::client_numbers, number.key, value));
+    if (!there) continue;
+    JD_TRY(const store::ClientNumber row, store::decode_client_number(value));
+    if (row.counter == number.counter) own.emplace_back(number.key, value);
+  }
+  return own;
 }
 
 Result<void> Sweeper::drop_commit_records(PartitionId partition) {
@@ -481,17 +472,14 @@ Result<void> Sweeper::drop_commit_records(PartitionId partition) {
       record_cursor_[partition] = next;
       return {};
     }
-    JD_RETURN_IF_ERROR(leave_own_numbers(reader, numbers));
+    JD_TRY(const store::BulkLoader::Entries own, find_own_entries(reader, numbers));
     // The index first: an entry without its record would stay for ever.
-    std::vector<std::string> free;
-    free.reserve(numbers.size());
-    for (auto& number : numbers) free.push_back(std::move(number.key));
-    JD_RETURN_IF_ERROR(deps_.loader.erase(Table::client_numbers, free));
+    JD_RETURN_IF_ERROR(deps_.loader.erase(Table::client_numbers, own));
     const std::size_t count = drop.first_counters.size();
     JD_RETURN_IF_ERROR(change(std::move(drop)));
     record_cursor_[partition] = next;
     totals_.records += count;
-    rows_since_compaction_ += numbers.size();
+    rows_since_compaction_ += own.size();
   }
   return {};
 }

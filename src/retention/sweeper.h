@@ -104,10 +104,10 @@ class Sweeper {
   Result<std::uint64_t> find_age_cut(Walk& walk, const ChannelKey& log, std::uint64_t low,
                                      std::uint64_t high, std::int64_t before);
   Result<void> drop_commit_records(PartitionId partition);
-  // Leaves those whose entry in the index is still that of their message: once the idempotency
-  // window is over, a number may be used again.
-  Result<void> leave_own_numbers(const store::PartitionReader& reader,
-                                 std::vector<UsedNumber>& numbers);
+  // The entries in the index that are still those of their messages: once the idempotency window is
+  // over, a number may be used again, also while the entry is on its way to being erased.
+  static Result<store::BulkLoader::Entries> find_own_entries(
+      const store::PartitionReader& reader, const std::vector<UsedNumber>& numbers);
   Result<void> drop_tombstones(PartitionId partition);
   Result<void> close_idle_streams(PartitionId partition);
 

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,12 +17,32 @@ namespace {
 
 const ChannelKey kGroup("g1", ChannelType::group);
 
+// Something happens between what the sweeper has read and what it erases.
+class LoaderWithAPause final : public store::BulkLoader {
+ public:
+  explicit LoaderWithAPause(store::BulkLoader& behind) : behind_(behind) {}
+  void load(store::Table table, std::function<Entries()> make,
+            std::function<void(Result<void>)> done) override {
+    behind_.load(table, std::move(make), std::move(done));
+  }
+  Result<void> erase(store::Table table, const Entries& seen) override {
+    if (before_erase) std::exchange(before_erase, nullptr)();
+    return behind_.erase(table, seen);
+  }
+  std::function<void()> before_erase;
+
+ private:
+  store::BulkLoader& behind_;
+};
+
 class Retention : public partition::Core {
  protected:
   SweepTotals sweep() {
+    LoaderWithAPause loader(*database_);
+    loader.before_erase = before_erase_;
     SweeperDeps deps{
         .readers = {*database_, PartitionMap(database_->partitions())},
-        .loader = *database_,
+        .loader = loader,
         .clock = clock_,
         .metrics = metrics_,
         .owned = *owned_,
@@ -85,6 +106,7 @@ class Retention : public partition::Core {
   observe::Metrics metrics_;
   SweeperOptions options_now_;
   int compactions_ = 0;
+  std::function<void()> before_erase_;  // in each sweep, once
 };
 
 TEST_F(Retention, FreesNothingWithoutLimits) {
@@ -255,6 +277,33 @@ TEST_F(Retention, LeavesTheNumberOfAYoungerMessage) {
   ASSERT_GE(indexed_to("g1"), counter);
   options_now_.policy.by_default.max_count = 1;
   EXPECT_GT(sweep().records, 20U);
+  const auto repeat = send_when_there_is_room(to_group("g1", "p", "n3"));
+  EXPECT_EQ(repeat.state, SendResult::State::duplicate);
+  EXPECT_EQ(repeat.message_id, again.message_id);
+}
+
+// The same, when the younger one's entry is loaded while the older one's is about to be erased.
+TEST_F(Retention, LeavesTheNumberOfAMessageThatIsLoadedMeanwhile) {
+  close();
+  partition_options_.index_generation_entries = 4;
+  open();
+  int sent = 0;
+  const auto send_until_indexed = [&](std::uint64_t counter) {
+    for (; sent < 8000 && indexed_to("g1") < counter; ++sent) {
+      send_when_there_is_room(to_group("g1", "p", "n" + std::to_string(sent)));
+    }
+    ASSERT_GE(indexed_to("g1"), counter);
+  };
+  send_until_indexed(30);
+  clock_.now_ms += (options_now_.commit_record_seconds + 10) * 1000;
+  options_now_.policy.by_default.max_count = 1;
+  SendResult again;
+  before_erase_ = [&] {
+    again = send_when_there_is_room(to_group("g1", "p", "n3"));
+    send_until_indexed(counter_of(again.message_id));
+  };
+  EXPECT_GT(sweep().records, 20U);
+  ASSERT_EQ(again.state, SendResult::State::accepted);
   const auto repeat = send_when_there_is_room(to_group("g1", "p", "n3"));
   EXPECT_EQ(repeat.state, SendResult::State::duplicate);
   EXPECT_EQ(repeat.message_id, again.message_id);

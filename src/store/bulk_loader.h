@@ -22,9 +22,10 @@ class BulkLoader {
   virtual void load(Table table, std::function<Entries()> make,
                     std::function<void(Result<void>)> done) = 0;
 
-  // Deletes entries. May be forgotten in a crash, as they only take space. Errors: storage. Blocks.
-  // Thread-safe.
-  virtual Result<void> erase(Table table, const std::vector<std::string>& keys) = 0;
+  // Deletes those of the entries that still have the value they were seen with. No load comes
+  // between that look and the deletion, so what was loaded since they were seen stays. May be
+  // forgotten in a crash, as they only take space. Errors: storage. Blocks. Thread-safe.
+  virtual Result<void> erase(Table table, const Entries& seen) = 0;
 };
 
 }  // namespace jindou::store

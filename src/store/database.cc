@@ -478,11 +478,17 @@ void Database::load(Table table, std::function<Entries()> make,
   loader_->post(table, std::move(make), std::move(done));
 }
 
-Result<void> Database::erase(Table table, const std::vector<std::string>& keys) {
+Result<void> Database::erase(Table table, const Entries& seen) {
   const auto pass = gate_.enter();
   if (!pass) return store_is_closed();
+  const MutexLock no_load(loading_);
   rocksdb::WriteBatch batch;
-  for (const auto& key : keys) batch.Delete(open_->handle(table), key);
+  std::string value;
+  for (const auto& [key, seen_value] : seen) {
+    JD_TRY(const bool there, get(table, key, value));
+    if (there && value == seen_value) batch.Delete(open_->handle(table), key);
+  }
+  if (batch.Count() == 0) return {};
   const MutexLock held(durability_->log_mutex());
   const auto status = open_->db().Write(rocksdb::WriteOptions(), &batch);
   if (status.ok()) return {};
@@ -533,6 +539,7 @@ Result<void> Database::load_file(Table table, const Entries& entries) {
   if (status.ok()) {
     rocksdb::IngestExternalFileOptions ingest;
     ingest.move_files = true;
+    const MutexLock no_erase(loading_);
     status = open_->db().IngestExternalFile(open_->handle(table), {path}, ingest);
   }
   if (status.ok()) return {};

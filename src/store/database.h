@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "base/mutex.h"
 #include "base/random.h"
 #include "base/result.h"
 #include "store/bulk_loader.h"
@@ -152,7 +153,7 @@ class Database final : public Reader, public BulkLoader {
   void load(Table table, std::function<Entries()> make,
             std::function<void(Result<void>)> done) override;
 
-  Result<void> erase(Table table, const std::vector<std::string>& keys) override;
+  Result<void> erase(Table table, const Entries& seen) override;
 
   // Merges everything, which gives the space of deleted rows back. Takes minutes on a large store
   // and runs beside all other work, at the rate of background work. Errors: storage.
@@ -208,6 +209,7 @@ class Database final : public Reader, public BulkLoader {
   Identity identity_;
   DataLossRecord data_loss_;
   bool accept_data_loss_ = false;      // at the start alone
+  Mutex loading_;                      // held while a file is added; before the log's
   std::uint64_t load_count_ = 0;       // loader's thread only
   std::unique_ptr<LoadQueue> loader_;  // uses all of the above
 };

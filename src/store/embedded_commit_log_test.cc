@@ -388,5 +388,28 @@ TEST_F(EmbeddedLog, LoadsSortedEntriesInBulk) {
   EXPECT_TRUE(*found);
 }
 
+// Whoever erases has read before, and a load may have come in between.
+TEST_F(EmbeddedLog, ErasesNoEntryThatIsNotAsItWasSeen) {
+  const std::string key = client_number_key(PartitionId{1}, Fingerprint{1, 1});
+  const std::string other = client_number_key(PartitionId{1}, Fingerprint{2, 2});
+  const auto load = [this](const BulkLoader::Entries& entries) {
+    std::promise<Result<void>> outcome;
+    database_->load(
+        Table::client_numbers, [&entries] { return entries; },
+        [&outcome](Result<void> done) { outcome.set_value(std::move(done)); });
+    ASSERT_TRUE(outcome.get_future().get().has_value());
+  };
+  const BulkLoader::Entries seen = {{key, "older"}, {other, "older"}};
+  load(seen);
+  load({{key, "newer"}});
+  ASSERT_TRUE(database_->erase(Table::client_numbers, seen).has_value());
+  std::string value;
+  EXPECT_TRUE(*database_->get(Table::client_numbers, key, value));
+  EXPECT_EQ(value, "newer");
+  EXPECT_FALSE(*database_->get(Table::client_numbers, other, value));
+  EXPECT_TRUE(database_->erase(Table::client_numbers, seen).has_value());
+  EXPECT_TRUE(*database_->get(Table::client_numbers, key, value));
+}
+
 }  // namespace
 }  // namespace jindou::store

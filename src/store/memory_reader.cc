@@ -95,4 +95,9 @@ void MemoryReader::erase(Table table, std::string_view key) {
   map_for_change(table).erase(std::string(key));
 }
 
+void MemoryReader::erase_seen(Table table, std::string_view key, std::string_view value) {
+  const auto it = map(table).find(key);
+  if (it != map(table).end() && it->second == value) erase(table, key);
+}
+
 }  // namespace jindou::store

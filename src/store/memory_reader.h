@@ -25,6 +25,8 @@ class MemoryReader : public Reader {
 
   void put(Table table, std::string_view key, std::string_view value);
   void erase(Table table, std::string_view key);
+  // If it has that value.
+  void erase_seen(Table table, std::string_view key, std::string_view value);
   // [lower, upper)
   void erase_range(Table table, std::string_view lower, std::string_view upper);
 

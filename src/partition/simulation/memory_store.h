@@ -31,8 +31,8 @@ class MemoryStore final : public store::MemoryReader,
   void load(store::Table table, std::function<Entries()> make,
             std::function<void(Result<void>)> done) override;
 
-  Result<void> erase(store::Table table, const std::vector<std::string>& keys) override {
-    for (const auto& key : keys) MemoryReader::erase(table, key);
+  Result<void> erase(store::Table table, const Entries& seen) override {
+    for (const auto& [key, value] : seen) erase_seen(table, key, value);
     return {};
   }
 

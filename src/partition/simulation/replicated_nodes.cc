@@ -158,8 +158,8 @@ class ReplicatedNodes final : public SimulatedStore {
               std::function<void(Result<void>)> done) override {
       loads.push_back({table, make(), std::move(done)});
     }
-    Result<void> erase(store::Table table, const std::vector<std::string>& keys) override {
-      for (const auto& key : keys) rows.erase(table, key);
+    Result<void> erase(store::Table table, const Entries& seen) override {
+      for (const auto& [key, value] : seen) rows.erase_seen(table, key, value);
       return {};
     }
     std::size_t pending_records() const;

@@ -88,8 +88,8 @@ class RocksNode final : public SimulatedStore, private store::CommitLog, private
             std::function<void(Result<void>)> done) override {
     loads_.push_back({table, make(), std::move(done)});
   }
-  Result<void> erase(store::Table table, const std::vector<std::string>& keys) override {
-    return database_->erase(table, keys);
+  Result<void> erase(store::Table table, const Entries& seen) override {
+    return database_->erase(table, seen);
   }
 
   std::size_t pending_commits() const override { return commits_.size(); }
