@@ -17,7 +17,7 @@ namespace jindou::partition {
 
 // Borrows both. It is reserved in every partition that is owned: whoever opens one of them next,
 // here or elsewhere, begins behind it. Without any it is not reserved. A reader waits for a commit
-// of each, but not for a disk that has stopped.
+// of each, but for a disk that has stopped a second at most, and then for a second nobody does.
 inline store::CommitHorizon::Reserve reserve_time_through(CommandRouter& router,
                                                           const OwnedPartitions& owned) {
   return [&router, &owned](std::int64_t until_ns) {

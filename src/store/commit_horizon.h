@@ -14,6 +14,7 @@
 #include <deque>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -44,7 +45,9 @@ class CommitHorizon {
   // Time is reserved like ids: `reserve(until_ns)` makes durable that times up to there may have
   // been named, and says whether it has, so that after a restart stamps begin behind them, whatever
   // the clock says then. Called by readers, one at a time, every kReservedAhead at most; may block.
-  // Set when all partitions are open and before anybody reads. Without one nothing is reserved.
+  // After a failure it is left alone for kPause, also by those who waited for it meanwhile: else
+  // they would wait once more, one after another, and hold all threads that read. Set when all
+  // partitions are open and before anybody reads. Without one nothing is reserved.
   using Reserve = std::function<bool(std::int64_t until_ns)>;
   void set_reserve(Reserve reserve) {
     reserve_ = std::move(reserve);
@@ -100,6 +103,7 @@ class CommitHorizon {
 
  private:
   static constexpr std::chrono::nanoseconds kReservedAhead = std::chrono::seconds(10);
+  static constexpr std::chrono::nanoseconds kPause = std::chrono::seconds(1);
   static constexpr std::int64_t kAll = std::numeric_limits<std::int64_t>::max();
 
   // `stable`, or less when that cannot be reserved.
@@ -113,7 +117,9 @@ class CommitHorizon {
     const std::uint64_t resets = resets_.load();
     std::int64_t reserved = reserved_ns_.load(std::memory_order_relaxed);
     const bool due = stable > reserved || resets != reserved_at_.load();
-    const bool done = due && reserve_(stable + kReservedAhead.count());
+    const bool tried = due && !failed_lately(resets);
+    const bool done = tried && reserve_(stable + kReservedAhead.count());
+    if (tried) failure_ = done ? std::nullopt : std::optional(Failure{clock_.steady(), resets});
     const MutexLock covered(covered_);
     if (done) {
       reserved = stable + kReservedAhead.count();
@@ -123,6 +129,15 @@ class CommitHorizon {
       if (resets == resets_.load()) covered_ns_ = kAll;
     }
     return std::min({stable, reserved, covered_ns_});
+  }
+
+  struct Failure {
+    std::chrono::steady_clock::time_point at;  // when it was told
+    std::uint64_t resets = 0;
+  };
+  // With a partition that has come since it is another question.
+  bool failed_lately(std::uint64_t resets) const JD_REQUIRES(reserving_) {
+    return failure_ && failure_->resets == resets && clock_.steady() - failure_->at < kPause;
   }
 
   // At most the commits in flight and the one being gathered.
@@ -135,6 +150,7 @@ class CommitHorizon {
   mutable std::atomic<std::int64_t> floor_ns_{0};
   Reserve reserve_;
   mutable Mutex reserving_;
+  mutable std::optional<Failure> failure_ JD_GUARDED_BY(reserving_);  // of the last attempt
   mutable std::atomic<std::int64_t> reserved_ns_{0};
   std::atomic<std::uint64_t> resets_{0};
   mutable std::atomic<std::uint64_t> reserved_at_{0};  // of the resets

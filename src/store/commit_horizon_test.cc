@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
 #include <vector>
 
 namespace jindou::store {
@@ -13,9 +15,13 @@ class HandClock final : public Clock {
  public:
   std::int64_t wall_ms() const override { return ns / 1'000'000; }
   std::int64_t wall_ns() const override { return ns; }
-  std::chrono::steady_clock::time_point steady() const override { return {}; }
+  std::chrono::steady_clock::time_point steady() const override {
+    return std::chrono::steady_clock::time_point(std::chrono::nanoseconds(ns));
+  }
   std::int64_t ns = 1'000'000;
 };
+
+constexpr std::int64_t kSecondNs = 1'000'000'000;
 
 class CommitHorizonTest : public ::testing::Test {
  protected:
@@ -75,6 +81,7 @@ TEST_F(CommitHorizonTest, NamesOnlyWhatIsReserved) {
   EXPECT_EQ(horizon_.stable_ns(), asked[0] - 1) << "stands still";
   EXPECT_EQ(asked.size(), 2U);
   can = true;
+  clock_.ns += kSecondNs;
   EXPECT_EQ(horizon_.stable_ns(), clock_.ns - 1);
 }
 
@@ -94,6 +101,33 @@ TEST_F(CommitHorizonTest, ReservesOnceMoreWhenAPartitionHasCome) {
   EXPECT_EQ(asked, 2);
 }
 
+// Each attempt waits for the disk: readers who come while it hangs do not queue up for one each.
+TEST_F(CommitHorizonTest, AFailedReservationIsNotTriedAgainByEverybodyWhoWaitedForIt) {
+  std::atomic<int> asked{0};
+  std::atomic<bool> can{false};
+  horizon_.raise(500'000);
+  horizon_.set_reserve([&](std::int64_t) {
+    ++asked;
+    return can.load();
+  });
+  std::vector<std::thread> readers;
+  std::atomic<int> stood_still{0};
+  for (int i = 0; i < 8; ++i) {
+    readers.emplace_back([&] { stood_still += horizon_.stable_ns() == 500'000 - 1 ? 1 : 0; });
+  }
+  for (std::thread& reader : readers) reader.join();
+  EXPECT_EQ(asked, 1);
+  EXPECT_EQ(stood_still, 8);
+  clock_.ns += kSecondNs;
+  EXPECT_EQ(horizon_.stable_ns(), 500'000 - 1);
+  EXPECT_EQ(asked, 2) << "a second later";
+  // One that comes may be what was missing.
+  can = true;
+  horizon_.reset(PartitionId{1}, 0);
+  EXPECT_EQ(horizon_.stable_ns(), clock_.ns - 1);
+  EXPECT_EQ(asked, 3);
+}
+
 // What is reserved in the others is not in one that has come: another node may open it next, whose
 // clock is behind.
 TEST_F(CommitHorizonTest, NamesNothingBeyondWhatAPartitionHasThatHasCome) {
@@ -105,6 +139,7 @@ TEST_F(CommitHorizonTest, NamesNothingBeyondWhatAPartitionHasThatHasCome) {
   horizon_.reset(PartitionId{0}, 9'000);
   EXPECT_EQ(horizon_.stable_ns(), 7'000 - 1);
   can = true;
+  clock_.ns += kSecondNs;
   EXPECT_EQ(horizon_.stable_ns(), clock_.ns - 1);
   can = false;
   EXPECT_EQ(horizon_.stable_ns(), clock_.ns - 1) << "reserved in all of them";
