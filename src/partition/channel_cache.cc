@@ -245,8 +245,8 @@ void ChannelCache::note_deleted(CachedChannel& channel, std::uint64_t seq, Txn& 
   channel.deleted_lately.insert_or_assign(seq, txn.position());
 }
 
-void ChannelCache::note_revised(CachedChannel& channel, std::uint64_t seq, const Revision& revision,
-                                Txn& txn) {
+void ChannelCache::note_revised(CachedChannel& channel, const Message& message, Txn& txn) {
+  const std::uint64_t seq = raw(message.seq);
   if (txn.undoable()) {
     const auto known = channel.revised_lately.find(seq);
     auto before =
@@ -256,7 +256,8 @@ void ChannelCache::note_revised(CachedChannel& channel, std::uint64_t seq, const
       if (before) channel.revised_lately.emplace(seq, *before);
     });
   }
-  channel.revised_lately.insert_or_assign(seq, RevisedLately{revision, txn.position()});
+  channel.revised_lately.insert_or_assign(
+      seq, RevisedLately{*message.revision, message.moderation, txn.position()});
 }
 
 void ChannelCache::describe(StateLines& lines) const {
@@ -276,7 +277,7 @@ void ChannelCache::describe(StateLines& lines) const {
     }
     for (const auto& [seq, revised] : channel->revised_lately) {
       lines.add("revised", key, seq, revised.revision.version, revised.revision.recalled,
-                revised.revision.change, revised.position);
+                revised.revision.change, revised.moderation != nullptr, revised.position);
     }
     for (const auto& [uid, cached] : channel->conversations) {
       lines.add("conversation", key, uid,

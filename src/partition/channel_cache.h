@@ -14,6 +14,7 @@
 #include "base/result.h"
 #include "model/channel.h"
 #include "model/message.h"
+#include "model/moderation.h"
 #include "partition/effects.h"
 #include "partition/list_commands.h"
 #include "partition/stamps.h"
@@ -41,6 +42,7 @@ struct CachedConversation {
 // What became of a message, by a commit that the store may not show yet.
 struct RevisedLately {
   Revision revision;
+  ModerationPtr moderation;    // of the payload it has now
   std::uint64_t position = 0;  // of that commit
 };
 
@@ -139,9 +141,8 @@ class ChannelCache {
   void weigh(CachedChannel& channel);
   // A message is deleted by the commit.
   static void note_deleted(CachedChannel& channel, std::uint64_t seq, Txn& txn);
-  // A message is edited or recalled by the commit.
-  static void note_revised(CachedChannel& channel, std::uint64_t seq, const Revision& revision,
-                           Txn& txn);
+  // A message is edited or recalled by the commit: as it is afterwards.
+  static void note_revised(CachedChannel& channel, const Message& message, Txn& txn);
 
   // Commits up to this position are in the store.
   void set_durable(std::uint64_t position) { durable_ = position; }

@@ -230,7 +230,10 @@ Result<Message> MessageLog::load_revisable(const CachedChannel& channel, std::ui
   }
   // What was done to it may be on its way to the store still.
   const auto lately = channel.revised_lately.find(seq);
-  if (lately != channel.revised_lately.end()) message.revision = lately->second.revision;
+  if (lately != channel.revised_lately.end()) {
+    message.revision = lately->second.revision;
+    message.moderation = lately->second.moderation;
+  }
   if (message.is_recalled()) return Error(Errc::conflict, "the message was recalled before");
   return message;
 }
@@ -244,7 +247,7 @@ void MessageLog::put_revised(store::EntryKind kind, CachedChannel& channel, Mess
   revision.operator_uid = std::move(operator_uid);
   channel.record.revised_at_ns = stamps_.next_ns(txn);
   forget_durable_revisions(channel, channels_.durable());
-  ChannelCache::note_revised(channel, raw(message.seq), revision, txn);
+  ChannelCache::note_revised(channel, message, txn);
   put_row(message, channel.key, txn);
   channels_.put_record(channel, txn);
 }

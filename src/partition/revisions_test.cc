@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "model/moderation.h"
 #include "partition/addressing.h"
 #include "partition/core_fixture.h"
 #include "store/keys.h"
@@ -137,6 +138,47 @@ TEST_F(Revisions, WhatIsOnItsWayCounts) {
   EXPECT_FALSE(outcomes[4].get().has_value());
   EXPECT_EQ(load(sent).payload, kRecalledPayload);
   EXPECT_EQ(load(sent).revision->version, 2U);
+}
+
+// What was found in the payload that an edit brings counts, too.
+TEST_F(Revisions, ARecallBehindAnEditOnItsWayIsStoredAsBehindADurableOne) {
+  const auto found_by = [](const std::string& list) {
+    Moderation found;
+    found.flagged = true;
+    found.found_by = {list};
+    return std::make_shared<const Moderation>(std::move(found));
+  };
+  // Edited twice and recalled; the last two in one commit or in two.
+  const auto revise = [this](const ModerationPtr& before, const ModerationPtr& now, bool in_one) {
+    const auto sent = send_one(to_group("g1", "a"));
+    EditMessage first = edit_of(sent, 1, "b");
+    first.moderation = before;
+    EXPECT_TRUE(change(first).has_value());
+    EditMessage second = edit_of(sent, 2, "c");
+    second.moderation = now;
+    if (in_one) {
+      EXPECT_TRUE(make_all({Change(second), Change(recall_of(sent))}).made());
+    } else {
+      EXPECT_TRUE(change(second).has_value());
+      EXPECT_TRUE(change(recall_of(sent)).has_value());
+    }
+    return load(sent);
+  };
+  const ModerationPtr one = found_by("one");
+  const ModerationPtr other = found_by("other");
+  const std::vector<std::pair<ModerationPtr, ModerationPtr>> cases = {
+      {one, nullptr}, {nullptr, other}, {one, other}};
+  for (const auto& [before, now] : cases) {
+    const Message together = revise(before, now, true);
+    const Message apart = revise(before, now, false);
+    EXPECT_TRUE(together.is_recalled() && apart.is_recalled());
+    ASSERT_EQ(apart.moderation != nullptr, now != nullptr);
+    ASSERT_EQ(together.moderation != nullptr, now != nullptr);
+    if (now) {
+      EXPECT_EQ(*together.moderation, *apart.moderation);
+      EXPECT_EQ(together.moderation->found_by, now->found_by);
+    }
+  }
 }
 
 TEST_F(Revisions, ARepeatOfTheFirstSendIsAnsweredAsBefore) {
