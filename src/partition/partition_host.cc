@@ -172,7 +172,9 @@ void PartitionHost::pump() {
                         "partition {}: another node has it; what it had not stored "
                         "here is refused",
                         raw(id_));
-      return begin_closing();
+      begin_closing();
+      // It may be the last call: nothing that is on its way wakes anybody.
+      return finish_closing();
     case Ownership::closing: partition_->pump(); return finish_closing();
   }
 }

@@ -4,15 +4,20 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <future>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "partition/command_router.h"
+#include "partition/partition_worker.h"
 #include "partition/simulation/failing_reader.h"
 #include "partition/simulation/lone_partition.h"
 #include "partition/simulation/memory_store.h"
+#include "store/commit_log.h"
 
 namespace jindou::partition {
 namespace {
@@ -277,6 +282,86 @@ TEST(PartitionHost, IsFollowedWhenTheStoreCannotBeRead) {
   Told* const sent = node.send("one");
   node.settle();
   EXPECT_FALSE(sent->failed.has_value());
+}
+
+TEST(PartitionHost, IsFollowedAtOnceWhenTheLastCommitOnItsWaySaysThatItIsLost) {
+  MemoryStore store;
+  TestNode old(store);
+  TestNode next(store);
+  old.own();
+  Told* const changed = old.change(members(40));
+  old.host().pump();
+  next.own();
+  while (store.pending_commits() > 0) store.commit_one();
+  EXPECT_EQ(changed->times, 0) << "it goes in slices";
+  // Whoever runs it is not woken again.
+  old.host().pump();
+  EXPECT_EQ(old.host().state(), Ownership::following);
+  EXPECT_EQ(changed->times, 1);
+  EXPECT_EQ(changed->failed, Errc::unknown_outcome);
+}
+
+// Takes commits and says nothing until the test says that the partition is another node's.
+class LogThatIsLost final : public store::CommitLog {
+  MemoryStore& store_;
+  std::promise<store::Commit> first_;
+
+ public:
+  explicit LogThatIsLost(MemoryStore& store) : store_(store) {}
+  void open(PartitionId partition, Opened done) override {
+    store_.open(partition, std::move(done));
+  }
+  void append(store::Commit commit) override { first_.set_value(std::move(commit)); }
+  void append_all(std::vector<store::Commit>) override { FAIL(); }
+  void close(PartitionId partition, std::uint64_t opening) override {
+    store_.close(partition, opening);
+  }
+  store::Commit wait_for_first() { return first_.get_future().get(); }
+};
+
+class NoEffects final : public EffectSink {
+  void post_committed(std::shared_ptr<const CommittedBatch>) override {}
+};
+
+TEST(LostPartitionOnAWorker, TellsWhoWaitsForALongChangeThoughNothingElseComes) {
+  MemoryStore store;
+  LogThatIsLost log(store);
+  FixedClock clock;
+  InboxDirectory inboxes{store::PartitionReaders(store, PartitionMap(1)), 64};
+  SystemAccounts accounts;
+  store::CommitHorizon horizon{clock, 1};
+  NoEffects effects;
+  const PartitionDeps deps{
+      .reader = store,
+      .log = log,
+      .loader = store,
+      .inboxes = inboxes,
+      .accounts = accounts,
+      .horizon = horizon,
+      .effects = effects,
+      .clock = clock,
+      .fingerprint_seed = 42,
+  };
+  PartitionOptions options;
+  options.lists.slice = 2;
+  OwnedPartitions owned{1};
+  std::promise<Result<void>> changed;
+  PartitionWorker worker("worker", &owned);
+  ASSERT_TRUE(worker.add(kPartition, deps, options).has_value());
+  worker.start();
+  worker.post(kPartition, members(40),
+              [&changed](Result<void> done) { changed.set_value(std::move(done)); });
+  const store::Commit commit = log.wait_for_first();
+  // By then its thread is done with what it was woken for, or about to be.
+  std::promise<void> answered;
+  worker.post(kPartition, kHostGroup, [&](const Result<Recipients>&) { answered.set_value(); });
+  answered.get_future().wait();
+  commit.done(store::not_owner());
+  auto told = changed.get_future();
+  ASSERT_EQ(told.wait_for(std::chrono::seconds(30)), std::future_status::ready);
+  EXPECT_EQ(told.get().error().code(), Errc::unknown_outcome);
+  worker.stop();
+  EXPECT_FALSE(owned.owns(kPartition));
 }
 
 }  // namespace
