@@ -234,10 +234,10 @@ void Partition::execute(AppendEvent event, std::function<void(Result<EventOutcom
       usable ? all_or_nothing([&] { return modules_.streams.append(event, *txn_); }) : obstacle();
   txn_->add_change(
       [done = std::move(done), evaluated = std::move(evaluated)](const Result<void>& committed) {
-        if (evaluated && !committed) {
-          done(Error(committed.error()));
-        } else {
+        if (committed) {
           done(evaluated);
+        } else {
+          done(told_after_failure(evaluated ? nullptr : &evaluated.error(), committed.error()));
         }
       });
   if (is_full()) hand_over();

@@ -46,8 +46,9 @@ class Partition {
   // The thread that opened it is done with it: the next one that calls keeps it.
   void leave_thread();
 
-  // Evaluates one part of a batch, or one change. The outcome is released after the commit. A part
-  // whose time is over is not evaluated.
+  // Evaluates one part of a batch, or one change. The outcome is released after the commit. If that
+  // fails, a refusal is told as one that can be tried again: it may have been for what was not
+  // stored. A part whose time is over is not evaluated.
   void execute(const std::shared_ptr<SendBatch>& batch, std::size_t part);
   void execute(Change change, std::function<void(Result<void>)> done);
   void execute(AppendEvent event, std::function<void(Result<EventOutcome>)> done);

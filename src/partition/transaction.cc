@@ -243,9 +243,10 @@ void Transaction::refusal_is_certain(const Result<void>& committed) {
     if (!committed) {
       const Errc code = committed.error().code();
       for (Failure& failure : failures_) {
-        if (failure.error.code() == Errc::invalid) continue;
-        // It may have been refused for what was not stored: a seq, a list, a clear.
-        failure.error = Error(code == Errc::unknown_outcome ? Errc::unavailable : code);
+        const bool holds = failure.result ? holds_after_failure(*failure.result)
+                                          : holds_after_failure(failure.error.code());
+        if (holds) continue;
+        failure.error = Error(told_instead(code));
         failure.result.reset();
       }
     }

@@ -13,12 +13,10 @@ namespace {
 
 // A result that was to be released with a commit that failed.
 SendResult after_failure(const SendResult& result, Errc failure) {
-  if (result.reason == Reason::last_seq_differs) {
-    // That seq may be of a message that was not stored. Nothing was done, whatever became of it.
-    const bool unclear = failure == Errc::unknown_outcome;
-    return SendResult::refuse(Reason::system_error, unclear ? Errc::unavailable : failure);
+  if (!result.ok()) {
+    if (holds_after_failure(result)) return result;
+    return SendResult::refuse(Reason::system_error, told_instead(failure));
   }
-  if (!result.ok()) return result;
   if (failure == Errc::unknown_outcome) {
     SendResult unknown;
     unknown.code = Errc::unknown_outcome;
@@ -39,6 +37,26 @@ std::size_t a_little_more(std::size_t count) { return count + count / 4; }
 void expect_ok(const rocksdb::Status& status) { JD_ASSERT(status.ok()); }
 
 }  // namespace
+
+// Also one that is invalid: for a channel that was disbanded, say. What can be tried again anyhow
+// stays as it is.
+bool holds_after_failure(Errc refusal) { return errc_retriable(refusal); }
+
+bool holds_after_failure(const SendResult& refusal) {
+  // These were found before it came to its partition.
+  if (refusal.moderation || refusal.reason == Reason::receiver_cap) return true;
+  return holds_after_failure(refusal.code);
+}
+
+Errc told_instead(Errc failure) {
+  return failure == Errc::unknown_outcome ? Errc::unavailable : failure;
+}
+
+Error told_after_failure(const Error* refusal, const Error& failure) {
+  if (refusal == nullptr) return Error(failure);
+  return holds_after_failure(refusal->code()) ? Error(*refusal)
+                                              : Error(told_instead(failure.code()));
+}
 
 void Txn::put(std::string_view key, std::string_view value) {
   has_remembered_rows_ = has_remembered_rows_ || is_remembered(key);
@@ -132,10 +150,11 @@ void Txn::release(const Result<void>& committed, EffectSink& sink) {
   }
   for (const auto& part : parts_) part.batch->finish_items(part.part, part.first, part.results);
   for (auto& change : changes_) {
-    if (change.outcome && !committed) {
-      change.done(Error(committed.error()));
-    } else {
+    if (committed) {
       change.done(std::move(change.outcome));
+    } else {
+      const Error* const refusal = change.outcome ? nullptr : &change.outcome.error();
+      change.done(told_after_failure(refusal, committed.error()));
     }
   }
 }

@@ -24,6 +24,16 @@
 
 namespace jindou::partition {
 
+// Whether a refusal is true although a commit has failed that it was to be told with. Most say what
+// the rows are: a list, a seq, a number, a mark. Those may be of that commit, or of one before it,
+// and were not stored. False: it can be tried again, as told_instead() says.
+bool holds_after_failure(Errc refusal);
+bool holds_after_failure(const SendResult& refusal);
+// Of one that was refused nothing was done, whatever became of the commit.
+Errc told_instead(Errc failure);
+// What a command is told whose commit has failed. `refusal`: of the command; null: it was made.
+Error told_after_failure(const Error* refusal, const Error& failure);
+
 // Filled on the thread of its partition; release() is called by the log.
 class Txn {
  public:
