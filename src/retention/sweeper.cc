@@ -27,6 +27,11 @@ constexpr std::size_t kTombstonesPerChange = 200;
 constexpr std::size_t kTombstonesPerWalk = 20'000;
 // Commit records looked at in one walk of a partition.
 constexpr std::size_t kRecordsPerWalk = 20'000;
+// Messages of a log that a walk by age reads with one cursor, which keeps what it sees from being
+// freed.
+constexpr std::size_t kRowsPerCursor = 20'000;
+// Messages whose time has not come yet that a walk by age passes over in a log.
+constexpr std::size_t kAheadPerWalk = 10'000;
 constexpr std::chrono::milliseconds kStreamCheck{5'000};
 // Expired messages go within a second or two of their time.
 constexpr std::chrono::milliseconds kTick{1'000};
@@ -303,18 +308,18 @@ Result<void> Sweeper::limit_log(Walk& walk, const ChannelKey& log) {
       options_.policy.of(log.type, record.retention_seconds, record.retention_count);
   if (!limits.any()) return {};
 
-  const std::string behind = store::after_prefix(store::message_prefix(walk.partition, log));
   std::uint64_t cut = 0;
-  std::uint64_t high = low;
-  if (walk.cursor.seek_before(behind)) high = raw(store::seq_of_message_key(walk.cursor.key()));
-  JD_RETURN_IF_ERROR(walk.cursor.status());
   if (limits.max_count != 0) {
+    const std::string behind = store::after_prefix(store::message_prefix(walk.partition, log));
+    std::uint64_t high = low;
+    if (walk.cursor.seek_before(behind)) high = raw(store::seq_of_message_key(walk.cursor.key()));
+    JD_RETURN_IF_ERROR(walk.cursor.status());
     JD_TRY(cut, find_count_cut(walk, log, low, high, limits.max_count));
   }
   if (limits.max_age_seconds != 0) {
     const std::int64_t before = walk.now - static_cast<std::int64_t>(std::min<std::uint64_t>(
                                                limits.max_age_seconds, std::uint64_t{1} << 40));
-    JD_TRY(const std::uint64_t age_cut, find_age_cut(walk, log, low, high, before));
+    JD_TRY(const std::uint64_t age_cut, find_age_cut(walk, log, low, before));
     cut = std::max(cut, age_cut);
   }
   if (cut < low) return {};
@@ -355,28 +360,35 @@ Result<std::uint64_t> Sweeper::find_count_cut(Walk& walk, const ChannelKey& log,
 }
 
 Result<std::uint64_t> Sweeper::find_age_cut(Walk& walk, const ChannelKey& log, std::uint64_t low,
-                                            std::uint64_t high, std::int64_t before) {
-  // Time rises with the seq, so the newest message that is too old is found by halving. A seq may
-  // be missing: the next one there stands for it.
-  const auto time_at = [&](std::uint64_t seq) -> Result<std::int64_t> {
-    const auto key = store::message_key(walk.partition, log, static_cast<MessageSeq>(seq));
-    const bool found = walk.cursor.seek(key);
-    JD_RETURN_IF_ERROR(walk.cursor.status());
-    if (!found) return walk.now;
-    return store::message_timestamp(walk.cursor.value());
-  };
+                                            std::int64_t before) {
+  // Times are those of a clock that may have been wrong, or of another server: they do not rise
+  // with the seq, and only what is seen to be old is. A time to come says nothing of the age.
   std::uint64_t cut = 0;
-  while (low <= high) {
-    const std::uint64_t middle = low + (high - low) / 2;
-    JD_TRY(const std::int64_t timestamp, time_at(middle));
-    if (timestamp <= before) {
-      cut = middle;
-      low = middle + 1;
-    } else {
-      if (middle == 0) break;
-      high = middle - 1;
+  std::size_t ahead = 0;
+  const std::string prefix = store::message_prefix(walk.partition, log);
+  bool found =
+      walk.cursor.seek(store::message_key(walk.partition, log, static_cast<MessageSeq>(low)));
+  for (std::size_t rows = 1; found && walk.cursor.key().starts_with(prefix); ++rows) {
+    JD_TRY(const std::int64_t timestamp, store::message_timestamp(walk.cursor.value()));
+    const MessageSeq seq = store::seq_of_message_key(walk.cursor.key());
+    const bool is_old = timestamp <= before;
+    const bool is_ahead = timestamp > walk.now;
+    if (is_old) cut = raw(seq);
+    if (is_ahead) ++ahead;
+    if ((!is_old && !is_ahead) || ahead > kAheadPerWalk) return cut;
+    if (rows % kRowsPerCursor != 0) {
+      found = walk.cursor.next();
+      continue;
     }
+    {
+      const MutexLock lock(mutex_);
+      if (stopping_) return Error(Errc::unavailable, "stopping");
+    }
+    walk.cursor = walk.reader.open_cursor(Table::main);
+    found = walk.cursor.seek(
+        store::message_key(walk.partition, log, static_cast<MessageSeq>(raw(seq) + 1)));
   }
+  JD_RETURN_IF_ERROR(walk.cursor.status());
   return cut;
 }
 

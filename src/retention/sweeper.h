@@ -98,11 +98,13 @@ class Sweeper {
   Result<void> reclaim_jobs(PartitionId partition);
   Result<void> apply_limits(PartitionId partition);
   Result<void> limit_log(Walk& walk, const ChannelKey& log);
-  // The last seq that a limit by count, or by age, has passed; 0 or below `low` when there is none.
+  // The last seq that a limit by count has passed; 0 or below `low` when there is none.
   Result<std::uint64_t> find_count_cut(Walk& walk, const ChannelKey& log, std::uint64_t low,
                                        std::uint64_t high, std::uint64_t max_count);
+  // The last seq that is too old with no young one in front of it; 0 when there is none. Reads what
+  // it passes, and may open the walk's cursor anew. Errors: storage; unavailable: stopping.
   Result<std::uint64_t> find_age_cut(Walk& walk, const ChannelKey& log, std::uint64_t low,
-                                     std::uint64_t high, std::int64_t before);
+                                     std::int64_t before);
   Result<void> drop_commit_records(PartitionId partition);
   // The entries in the index that are still those of their messages: once the idempotency window is
   // over, a number may be used again, also while the entry is on its way to being erased.

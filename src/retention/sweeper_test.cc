@@ -188,6 +188,36 @@ TEST_F(Retention, FreesMessagesByAge) {
   EXPECT_EQ(raw(send({to_group("g1", "next")})[0].message_seq), 11U);
 }
 
+TEST_F(Retention, KeepsYoungMessagesInFrontOfThoseOfAClockThatWasBehind) {
+  constexpr std::int64_t kDayMs = 86'400'000;
+  options_now_.policy.by_default.max_age_seconds = 30 * 86'400;
+  send_many("g1", 99);
+  clock_.now_ms -= 365 * kDayMs;
+  send_many("g1", 11);
+  clock_.now_ms += 365 * kDayMs;
+  send_many("g1", 100);
+  EXPECT_EQ(sweep().cleared, 0U);
+  EXPECT_TRUE(has_row(kGroup, 1));
+  clock_.now_ms += 31 * kDayMs;
+  send_many("g1", 1);
+  EXPECT_EQ(sweep().cleared, 210U) << "old by now";
+  EXPECT_EQ(payloads("g1").size(), 1U);
+}
+
+TEST_F(Retention, FreesOldMessagesBehindThoseOfAClockThatWasAhead) {
+  constexpr std::int64_t kDayMs = 86'400'000;
+  options_now_.policy.by_default.max_age_seconds = 30 * 86'400;
+  clock_.now_ms += 365 * kDayMs;
+  send_many("g1", 3);
+  clock_.now_ms -= 365 * kDayMs;
+  send_many("g1", 4);
+  EXPECT_EQ(sweep().cleared, 0U);
+  clock_.now_ms += 31 * kDayMs;
+  send_many("g1", 5);
+  EXPECT_EQ(sweep().cleared, 7U);
+  EXPECT_EQ(payloads("g1").size(), 5U);
+}
+
 TEST_F(Retention, TypeGoesBeforeDefaultAndChannelBeforeType) {
   options_now_.policy.by_default.max_count = 2;
   options_now_.policy.by_type.push_back({ChannelType::group, Limits{0, 4}});
