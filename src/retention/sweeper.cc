@@ -409,7 +409,8 @@ Result<void> Sweeper::drop_commit_records(PartitionId partition) {
   const store::PartitionReader reader = deps_.readers.of(partition);
   JD_TRY(const std::uint64_t indexed_to, store::load_index_progress(reader));
   if (indexed_to == 0) return {};
-  const std::int64_t before = deps_.clock.wall_seconds() - options_.commit_record_seconds;
+  const std::int64_t now = deps_.clock.wall_seconds();
+  const std::int64_t before = now - options_.commit_record_seconds;
   const std::string end = store::after_prefix(store::commit_record_prefix(partition));
   std::uint64_t next = record_cursor_[partition];
   std::map<ChannelKey, std::uint64_t> cleared;
@@ -450,8 +451,15 @@ Result<void> Sweeper::drop_commit_records(PartitionId partition) {
                       }
                       const bool answers = record->timestamp > before;
                       const bool indexed = last_message_counter(*record) <= indexed_to;
+                      if (indexed && record->timestamp > now) {
+                        // Of a clock that was ahead: it tells nothing of those behind it, and stays
+                        // until its own time is over.
+                        next = counter + 1;
+                        ++seen;
+                        return seen < kRecordsPerWalk;
+                      }
                       if (answers || !indexed) {
-                        // Those behind it are younger. Begin anew with the next walk.
+                        // Those behind it are hardly older. Begin anew with the next walk.
                         next = 0;
                         return false;
                       }

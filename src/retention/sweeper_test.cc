@@ -290,6 +290,30 @@ TEST_F(Retention, DropsCommitRecordsWhenTheirMessagesAreGoneAndTheWindowIsOver) 
   EXPECT_TRUE(history_->load_by_id((*last)->id)->has_value()) << "the record of what is left stays";
 }
 
+TEST_F(Retention, DropsCommitRecordsBehindThoseOfAClockThatWasAhead) {
+  constexpr std::int64_t kYearMs = std::int64_t{365} * 86'400'000;
+  close();
+  partition_options_.index_generation_entries = 4;
+  open();
+  clock_.now_ms += kYearMs;
+  send_when_there_is_room(to_group("g1", "p", "ahead"));
+  clock_.now_ms -= kYearMs;
+  for (int i = 0; i < 4000 && indexed_to("g1") < 40; ++i) {
+    send_when_there_is_room(to_group("g1", "p", "n" + std::to_string(i)));
+  }
+  ASSERT_GE(indexed_to("g1"), 40U);
+  options_now_.policy.by_default.max_count = 1;
+  EXPECT_EQ(sweep().records, 0U) << "they still answer for repeats";
+  clock_.now_ms += (options_now_.commit_record_seconds + 10) * 1000;
+  EXPECT_GT(sweep().records, 20U);
+  const std::size_t left = commit_records();
+  EXPECT_EQ(send_when_there_is_room(to_group("g1", "p", "ahead")).state,
+            SendResult::State::duplicate);
+  clock_.now_ms += kYearMs;
+  EXPECT_GT(sweep().records, 0U);
+  EXPECT_LT(commit_records(), left) << "its own time is over";
+}
+
 // The number of a message that is gone may belong to a younger one, which still answers for it.
 TEST_F(Retention, LeavesTheNumberOfAYoungerMessage) {
   close();
