@@ -228,6 +228,17 @@ TEST_F(FanOutTest, ASessionThatHasSubscribedGetsTheChannelUntilItUnsubscribes) {
   EXPECT_TRUE(a2.got.empty());
 }
 
+// A message of a job comes here although nobody receives it, to be counted.
+TEST_F(FanOutTest, ASessionThatHasSubscribedGetsNothingOfAGroupWithoutReceivers) {
+  FakeSession a(1, "a", shard_);
+  shard_.subscribe(a.handle(), ChannelKey("live", ChannelType::live));
+  post({live_message(1, "live", nullptr), group_message(2, nullptr),
+        live_message(3, "live", nullptr)});
+  post({group_message(4, nullptr), live_message(5, "live", nullptr)});
+  drain();
+  EXPECT_EQ(a.ids(), (Ids{1, 3, 5}));
+}
+
 TEST_F(FanOutTest, ASubscriberWhoseSessionHasSubscribedGetsItOnce) {
   FakeSession a(1, "a", shard_);
   shard_.subscribe(a.handle(), ChannelKey("live", ChannelType::live));

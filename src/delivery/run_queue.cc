@@ -82,11 +82,13 @@ void RunQueue::fill(Run& run, std::deque<Item>& items) {
     if (!run.effects.empty()) {
       if (message == nullptr || shared_message(*run.effects.front()) == nullptr) break;
       if (!same_recipients(run.recipients(), item.effect->recipients)) break;
-      // Sessions may have subscribed to one of two channels that nobody else subscribes to.
-      if (partition::allows_session_subscriptions(message->channel.type) &&
-          message->channel != channel_of(*run.effects.front())) {
-        break;
-      }
+      // Sessions may have subscribed to one of two channels that nobody else subscribes to: what is
+      // of another channel is not for them, whichever of the two comes first.
+      const ChannelKey& front = channel_of(*run.effects.front());
+      const bool has_subscribed_sessions =
+          partition::allows_session_subscriptions(message->channel.type) ||
+          partition::allows_session_subscriptions(front.type);
+      if (has_subscribed_sessions && message->channel != front) break;
       if (payload_bytes + message->payload.size() > limits_.run_payload_bytes) break;
     }
     if (message != nullptr) payload_bytes += message->payload.size();
