@@ -266,6 +266,25 @@ TEST(SplitBatch, IsTimedWithoutWhatWasSplitOff) {
   EXPECT_TRUE(answered);
 }
 
+// A stage may hold what another one has let go after the caller was answered.
+TEST(SplitBatch, IsNotBegunWhenItsCallerWasAnswered) {
+  bool answered = false;
+  auto batch = std::make_shared<SendBatch>(
+      std::vector<SendCommand>(2), std::vector<SendBatch::Part>{{PartitionId{0}, {0, 1}}}, nullptr,
+      CommandRouter::kNever, [&](const Results& results) {
+        EXPECT_EQ(results.size(), 2u);
+        EXPECT_EQ(results[0].state, SendResult::State::refused);
+        EXPECT_EQ(results[1].state, SendResult::State::refused);
+        answered = true;
+      });
+  batch->expire();
+  EXPECT_TRUE(answered);
+  const auto off = batch->split({false, true});
+  EXPECT_FALSE(off->begin_part(0, {}));
+  ASSERT_TRUE(batch->settle());
+  EXPECT_FALSE(batch->begin_part(0, {}));
+}
+
 class CallingClock final : public Clock {
  public:
   std::int64_t wall_ms() const override {

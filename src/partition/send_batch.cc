@@ -149,9 +149,15 @@ std::shared_ptr<SendBatch> SendBatch::split(const std::vector<bool>& wanted) {
   off->piece_items_ = piece_items_;
   off->kept_ = kept_;
   off->refusals_ = refusals_;
-  const MutexLock lock(mutex_);
-  own_items_left_ -= taken;
-  split_off_.push_back(off);
+  bool answered = false;
+  {
+    const MutexLock lock(mutex_);
+    own_items_left_ -= taken;
+    split_off_.push_back(off);
+    answered = !done_;
+  }
+  // Its caller was told that nothing of it is done.
+  if (answered) off->expire();
   return off;
 }
 
@@ -218,10 +224,12 @@ void SendBatch::expire() {
   }
   SendDone done;
   std::vector<SendResult> all;
+  std::vector<std::weak_ptr<SendBatch>> split_off_meanwhile;
   {
     const MutexLock lock(mutex_);
     if (!done_) return;
     done = std::exchange(done_, nullptr);
+    split_off_meanwhile.swap(split_off_);
     // refuse() may be under way, and look at the commands.
     refused_whole_ = false;
     for (std::size_t part = 0; part < parts_.size(); ++part) {
@@ -238,6 +246,10 @@ void SendBatch::expire() {
   }
   count_refusals(all);
   done(std::move(all));
+  // They are not asked: their items were told as held.
+  for (const auto& each : split_off_meanwhile) {
+    if (const auto off = each.lock()) off->expire();
+  }
 }
 
 }  // namespace jindou::partition
