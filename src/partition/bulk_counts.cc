@@ -1,5 +1,7 @@
 #include "partition/bulk_counts.h"
 
+#include <map>
+#include <string>
 #include <utility>
 
 #include "store/keys.h"
@@ -12,15 +14,29 @@ BulkCounts::BulkCounts(store::PartitionReader reader)
     : partition_(reader.partition()), reader_(reader) {}
 
 Result<void> BulkCounts::evaluate(const CountBulk& command, Txn& txn) {
+  struct Row {
+    BulkCountRecord record;
+    bool changed = false;
+  };
+  // Each row is written once: with one person in many messages it would grow with each of them.
+  std::map<std::string, Row> rows;
   for (const CountBulk::Message& message : command.messages) {
-    const std::string row = store::bulk_count_key(partition_, command.day, message.uid);
-    JD_TRY(BulkCountRecord record, load(row));
+    const auto [found, added] =
+        rows.try_emplace(store::bulk_count_key(partition_, command.day, message.uid));
+    auto& [record, changed] = found->second;
+    if (added) {
+      JD_TRY(record, load(found->first));
+    }
     if (record.messages.size() >= command.most || record.has(message.number)) continue;
     JD_TRY(const bool was_counted, has_day_before(command, message));
     if (was_counted) continue;
     record.messages.push_back(message.number);
-    txn.put(row, store::encode(record));
-    recent_.remember(row, std::move(record), txn);
+    changed = true;
+  }
+  for (auto& [key, row] : rows) {
+    if (!row.changed) continue;
+    txn.put(key, store::encode(row.record));
+    recent_.remember(key, std::move(row.record), txn);
   }
   return {};
 }

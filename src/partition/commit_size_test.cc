@@ -108,6 +108,19 @@ TEST_F(CommitSize, ListedReceiversCountToo) {
   EXPECT_LE(core_.memory.largest_commit_bytes(), kBytesMax);
 }
 
+TEST_F(CommitSize, ManyBulkMessagesToOnePersonAreCountedInOneRow) {
+  CountBulk count;
+  count.partition = kPartition;
+  count.day = 1;
+  count.most = 1000;
+  for (std::uint64_t number = 1; number <= count.most; ++number) {
+    count.messages.push_back({"u1", number});
+  }
+  EXPECT_EQ(core_.run(Change(count)), std::nullopt);
+  EXPECT_LE(core_.memory.largest_commit_bytes(), std::size_t{64} << 10);
+  EXPECT_EQ(core_.run(Change(count)), std::nullopt);
+}
+
 TEST_F(CommitSize, ItemsOfAFailedCommitFailAlone) {
   send(to_group(100, 40'000));
   ASSERT_EQ(core_.memory.pending_commits(), 3U);
