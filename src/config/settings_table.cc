@@ -302,8 +302,8 @@ constexpr std::array kTable{
             kOurs, kRestart, "Messages gathered into one commit."},
     Setting{"storage.commitBytesMax", bytes, JD_MEMBER(storage.commit_bytes_max), 64 * kKiB, kGiB,
             "", kOurs, kRestart,
-            "Bytes of one commit. A message that would take it beyond goes into the next one; one "
-            "that is larger by itself has a commit of its own."},
+            "Bytes of one commit. A message or a change that would take it beyond goes into the "
+            "next one; one that is larger by itself has a commit of its own."},
     Setting{"storage.preparedLogs", flag, JD_MEMBER(storage.prepared_logs), 0, 0, "", kOurs,
             kRestart,
             "true: the next write-ahead log is filled with zeros before it is needed, so that each "

@@ -3,8 +3,10 @@
 
 #include <memory>
 #include <numeric>
+#include <optional>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "partition/simulation/lone_partition.h"
@@ -21,7 +23,7 @@ class CommitSize : public ::testing::Test {
     command.channel = ChannelKey("group", ChannelType::group);
     command.from_uid = kSystemUid;
     command.payload = std::string(payload_bytes, 'x');
-    command.client_msg_no = "no-" + std::to_string(++numbers_);
+    command.client_msg_no = "no-" + std::to_string(++numbers);
     command.idempotent = true;
     return command;
   }
@@ -49,7 +51,7 @@ class CommitSize : public ::testing::Test {
 
   LonePartition core_{MemoryStore()};
   std::vector<SendResult> results_;
-  static inline int numbers_ = 0;
+  static inline int numbers = 0;
 };
 
 TEST_F(CommitSize, ALargePartSpansSeveralCommits) {
@@ -119,6 +121,80 @@ TEST_F(CommitSize, ManyBulkMessagesToOnePersonAreCountedInOneRow) {
   EXPECT_EQ(core_.run(Change(count)), std::nullopt);
   EXPECT_LE(core_.memory.largest_commit_bytes(), std::size_t{64} << 10);
   EXPECT_EQ(core_.run(Change(count)), std::nullopt);
+}
+
+TEST_F(CommitSize, APartOfMoreMessagesThanACommitMayHaveSpansSeveral) {
+  PartitionOptions options;
+  options.commit_messages_max = 4;
+  LonePartition core(MemoryStore(), options);
+  std::vector<SendResult> results;
+  auto commands = to_group(10, 10);
+  load_inboxes(commands, core.inboxes());
+  const auto batch = std::make_shared<SendBatch>(
+      std::move(commands),
+      std::vector<SendBatch::Part>{{kPartition, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9}}}, nullptr,
+      CommandRouter::kNever, [&results](std::vector<SendResult> done) { results = done; });
+  core.partition().execute(batch, 0);
+  EXPECT_EQ(core.memory.pending_commits(), 2U) << "and two messages are gathered";
+  core.settle();
+  ASSERT_EQ(results.size(), 10U);
+  for (std::size_t i = 0; i < results.size(); ++i) EXPECT_EQ(raw(results[i].message_seq), i + 1);
+  EXPECT_EQ(core.memory.most_messages(), 4U);
+}
+
+TEST_F(CommitSize, AGroupThatIsMadeAllOrNoneCountsToo) {
+  PartitionOptions options;
+  options.commit_messages_max = 4;
+  LonePartition core(MemoryStore(), options);
+  for (int i = 0; i < 3; ++i) core.begin(to_group(10));
+  CommandGroup group;
+  for (int i = 0; i < 3; ++i) group.commands.emplace_back(to_group(10));
+  group.decided = group.refused = [](const Result<void>& done) { EXPECT_TRUE(done.has_value()); };
+  const auto outcome = core.partition().execute_all(std::move(group));
+  EXPECT_TRUE(std::holds_alternative<std::vector<CommandOutcome>>(outcome));
+  core.settle();
+  EXPECT_EQ(core.memory.most_messages(), 3U);
+}
+
+TEST_F(CommitSize, AChangeThatWouldMakeItTooLargeGoesIntoTheNext) {
+  BeginJob begun;
+  begun.job = std::string(kJobIdBytes, 'a');
+  ASSERT_FALSE(core_.run(Change(begun)).has_value());
+  send(to_group(9, 100'000));
+  AppendJobInput chunk;
+  chunk.job = begun.job;
+  chunk.input.items = 1;
+  chunk.input.bytes = std::string(256U << 10, 'm');
+  const auto first = core_.begin(Change(chunk));
+  chunk.first = 1;
+  const auto second = core_.begin(Change(chunk));
+  EXPECT_EQ(core_.memory.pending_commits(), 1U);
+  core_.settle();
+  EXPECT_EQ(*first, std::nullopt);
+  EXPECT_EQ(*second, std::nullopt);
+  EXPECT_EQ(count(SendResult::State::accepted), 9U);
+  EXPECT_GT(core_.memory.largest_commit_bytes(), 900'000U);
+  EXPECT_LE(core_.memory.largest_commit_bytes(), kBytesMax);
+}
+
+TEST_F(CommitSize, AnEventThatWouldMakeItTooLargeGoesIntoTheNext) {
+  AppendEvent event;
+  event.channel = ChannelKey("group", ChannelType::group);
+  event.client_msg_no = "anchor";
+  event.effect = AppendEvent::Effect::snapshot;
+  event.event_id = "e1";
+  event.event_key = "main";
+  event.snapshot = std::string(200'000, 's');
+  SendCommand anchor = to_group(10);
+  anchor.client_msg_no = event.client_msg_no;
+  anchor.setting = kSettingStream;
+  ASSERT_FALSE(core_.run(anchor).has_value());
+  send(to_group(9, 100'000));
+  const auto appended = core_.begin(event);
+  EXPECT_EQ(core_.memory.pending_commits(), 1U);
+  core_.settle();
+  EXPECT_EQ(*appended, std::nullopt);
+  EXPECT_LE(core_.memory.largest_commit_bytes(), kBytesMax);
 }
 
 TEST_F(CommitSize, ItemsOfAFailedCommitFailAlone) {

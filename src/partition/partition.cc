@@ -1,6 +1,8 @@
 #include "partition/partition.h"
 
+#include <algorithm>
 #include <utility>
+#include <variant>
 
 #include "base/assert.h"
 #include "partition/applied_rows.h"
@@ -10,18 +12,37 @@ namespace jindou::partition {
 
 namespace {
 
-// Of the messages of a group and of their new payloads; other changes are small beside a commit.
+// Of what may be large in a command; the rest is small beside a commit.
+template <class What>
+std::size_t bytes_of_large(const What& what) {
+  std::size_t bytes = 0;
+  if constexpr (requires { what.payload.size(); }) bytes += what.payload.size();
+  if constexpr (requires { what.snapshot.size(); }) bytes += what.snapshot.size();
+  if constexpr (requires { what.text.size(); }) bytes += what.text.size();
+  if constexpr (requires { what.headers.size(); }) bytes += what.headers.size();
+  if constexpr (requires { what.answer.size(); }) bytes += what.answer.size();
+  if constexpr (requires { what.input.bytes.size(); }) bytes += what.input.bytes.size();
+  return bytes;
+}
+
 std::size_t bytes_at_most(const CommandGroup& group) {
   std::size_t bytes = 0;
   for (const Command& command : group.commands) {
     if (const auto* send = std::get_if<SendCommand>(&command)) {
       bytes += partition::bytes_at_most(*send);
-    } else if (const auto* change = std::get_if<Change>(&command)) {
-      const auto* edit = std::get_if<EditMessage>(change);
-      if (edit != nullptr) bytes += edit->payload.size();
+    } else if (const auto* event = std::get_if<AppendEvent>(&command)) {
+      bytes += bytes_of_large(*event);
+    } else {
+      bytes += std::visit([](const auto& what) { return bytes_of_large(what); },
+                          std::get<Change>(command));
     }
   }
   return bytes;
+}
+
+std::size_t messages_in(const CommandGroup& group) {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      group.commands, [](const auto& one) { return std::holds_alternative<SendCommand>(one); }));
 }
 
 // The result of a message of a group that was refused; null: it was not, or is no message.
@@ -135,7 +156,7 @@ void Partition::execute(const std::shared_ptr<SendBatch>& batch, std::size_t par
   decided.results.reserve(items.size());
   for (std::size_t i = 0; i < items.size(); ++i) {
     SendCommand& command = batch->commands()[items[i]];
-    if (usable && txn_->bytes() + bytes_at_most(command) > options_.commit_bytes_max) {
+    if (usable && !has_room(1, bytes_at_most(command))) {
       if (!decided.results.empty()) txn_->add_part(std::move(decided));
       decided = Txn::Part{batch, part, i, {}};
       close_commit();
@@ -179,6 +200,11 @@ bool Partition::is_full() const {
          txn_->bytes() >= options_.commit_bytes_max;
 }
 
+bool Partition::has_room(std::size_t messages, std::size_t bytes) const {
+  return txn_->messages() + messages <= options_.commit_messages_max &&
+         txn_->bytes() + bytes <= options_.commit_bytes_max;
+}
+
 void Partition::close_commit() {
   // Alone a message may be larger than a commit should be.
   if (txn_->empty()) return;
@@ -187,17 +213,23 @@ void Partition::close_commit() {
 }
 
 template <class Evaluate>
-auto Partition::all_or_nothing(const Evaluate& evaluate) {
+auto Partition::evaluate_change(Txn::Done done, const Evaluate& evaluate) {
+  const bool is_first = txn_->empty();
+  txn_->add_change(std::move(done));
   const Mark before = mark();
   const Txn::SavePoint point = txn_->save();
   auto outcome = evaluate();
-  if (outcome) {
+  if (outcome && (is_first || has_room(0, 0))) {
     txn_->keep(point);
-  } else {
-    txn_->roll_back(point);
-    JD_ASSERT(mark() == before);
+    return outcome;
   }
-  return outcome;
+  txn_->roll_back(point);
+  JD_ASSERT(mark() == before);
+  if (!outcome) return outcome;
+  // How large it is, is known now: it is the first one of the next commit.
+  done = txn_->take_last_change();
+  close_commit();
+  return evaluate_change(std::move(done), evaluate);
 }
 
 void Partition::execute(Change change, std::function<void(Result<void>)> done) {
@@ -210,13 +242,10 @@ void Partition::execute(Change change, std::function<void(Result<void>)> done) {
   const bool usable = ensure_usable();
   if (usable && waits_for_list_job(change, done)) return;
   begin_gathering();
-  txn_->add_change(std::move(done));
-  Result<void> outcome;
-  if (!usable) {
-    outcome = obstacle();
-  } else {
-    outcome = all_or_nothing([&] { return modules_.evaluate(change, *txn_); });
-  }
+  Result<void> outcome = evaluate_change(std::move(done), [&]() -> Result<void> {
+    if (!usable) return obstacle();
+    return modules_.evaluate(change, *txn_);
+  });
   txn_->last_change().outcome = std::move(outcome);
   if (is_full()) hand_over();
 }
@@ -230,16 +259,18 @@ void Partition::execute(AppendEvent event, std::function<void(Result<EventOutcom
   }
   const bool usable = ensure_usable();
   begin_gathering();
-  Result<EventOutcome> evaluated =
-      usable ? all_or_nothing([&] { return modules_.streams.append(event, *txn_); }) : obstacle();
-  txn_->add_change(
-      [done = std::move(done), evaluated = std::move(evaluated)](const Result<void>& committed) {
-        if (committed) {
-          done(evaluated);
-        } else {
-          done(told_after_failure(evaluated ? nullptr : &evaluated.error(), committed.error()));
-        }
-      });
+  Result<EventOutcome> evaluated = evaluate_change({}, [&]() -> Result<EventOutcome> {
+    if (!usable) return obstacle();
+    return modules_.streams.append(event, *txn_);
+  });
+  txn_->last_change().done = [done = std::move(done),
+                              evaluated = std::move(evaluated)](const Result<void>& committed) {
+    if (committed) {
+      done(evaluated);
+    } else {
+      done(told_after_failure(evaluated ? nullptr : &evaluated.error(), committed.error()));
+    }
+  };
   if (is_full()) hand_over();
 }
 
@@ -250,7 +281,7 @@ GroupOutcome Partition::execute_all(CommandGroup group) {
   const bool usable = ensure_usable() && !modules_.index.full();
   begin_gathering();
   if (!usable) return refuse(group, {{}, obstacle()});
-  if (txn_->bytes() + bytes_at_most(group) > options_.commit_bytes_max) close_commit();
+  if (!has_room(messages_in(group), bytes_at_most(group))) close_commit();
   const Mark before = mark();
   const Txn::SavePoint point = txn_->save();
   GroupOutcome outcome = evaluate_all(group);

@@ -108,6 +108,8 @@ class Partition {
 
   // Whether the commit being gathered has all that one may have.
   bool is_full() const;
+  // Whether it may have so much more.
+  bool has_room(std::size_t messages, std::size_t bytes) const;
   // Hands the gathered commit to the log, however many are in flight.
   void hand_over();
   // Closes it; the next one begins.
@@ -116,7 +118,7 @@ class Partition {
   CommitMark mark_commit();
   // What can be tidied between commands when a commit was handed over.
   void tidy();
-  // The same, if anything is gathered, in the middle of a part.
+  // The same, if anything is gathered, before a command that it has no room for.
   void close_commit();
 
   // One that is refused leaves nothing.
@@ -144,10 +146,12 @@ class Partition {
   store::PartitionState state() const;
   // Before the first evaluation of a commit: tells the horizon.
   void begin_gathering();
-  // Evaluates behind a save point: what fails leaves nothing, in the commit and in memory, whatever
-  // it had done. A message needs none: all that can fail comes before its first change (sending.h).
+  // Adds a change to the gathered commit and evaluates it behind a save point: what fails leaves
+  // nothing, in the commit and in memory, whatever it had done. One that makes the commit too large
+  // is taken back and evaluated again in the next one. A message needs no save point: all that can
+  // fail comes before its first change (sending.h), and how large it may be is known.
   template <class Evaluate>
-  auto all_or_nothing(const Evaluate& evaluate);
+  auto evaluate_change(Txn::Done done, const Evaluate& evaluate);
   // What a command may have added to the commit being gathered; equal before and after one that
   // was refused.
   struct Mark {

@@ -30,10 +30,11 @@ struct PartitionOptions {
   std::int64_t idempotency_window_seconds = 7 * 24 * 3600;
   // Cached channels; those with commits in flight are kept beyond it.
   std::size_t channels_max = 8192;
-  // Messages gathered into one commit while others are in flight.
+  // Messages of one commit; those that are left of a part go into the next one.
   std::size_t commit_messages_max = 8192;
-  // Bytes of one commit: a message that would take it beyond goes into the next one. Only a message
-  // or a change that is larger by itself makes a larger commit.
+  // Bytes of one commit: a message or a change that would take it beyond goes into the next one.
+  // Only one that is larger by itself makes a larger commit, and a slice of a long change of lists
+  // comes on top.
   std::size_t commit_bytes_max = std::size_t{1} << 20;
   // Rows of changes kept of one log; the oldest go.
   std::size_t log_changes_max = 10'000;

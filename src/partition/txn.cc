@@ -88,6 +88,13 @@ Txn::ChangeDone& Txn::add_change(Done done) {
   return changes_.emplace_back(ChangeDone{std::move(done), {}});
 }
 
+Txn::Done Txn::take_last_change() {
+  JD_ASSERT(save_points_ == 0);
+  Done done = std::move(changes_.back().done);
+  changes_.pop_back();
+  return done;
+}
+
 Txn::SavePoint Txn::save() {
   ++save_points_;
   batch_.SetSavePoint();

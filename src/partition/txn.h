@@ -104,6 +104,8 @@ class Txn {
   // The one added last may still be changed by the evaluation of its command.
   ChangeDone& add_change(Done done);
   ChangeDone& last_change() { return changes_.back(); }
+  // It is told with another commit.
+  Done take_last_change();
   // Nobody waits for it.
   bool empty() const { return parts_.empty() && changes_.empty(); }
 

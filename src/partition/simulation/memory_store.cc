@@ -34,6 +34,7 @@ void MemoryStore::append_all(std::vector<store::Commit> commits) {
     if (losing_) commit.batch = without_some(commit.batch, *losing_, writes_of_lost_);
     last_commit_bytes_ = commit.batch.GetDataSize();
     largest_commit_bytes_ = std::max(largest_commit_bytes_, last_commit_bytes_);
+    most_messages_ = std::max(most_messages_, commit.messages);
   }
   commits_.push_back(std::move(commits));
 }

@@ -56,6 +56,8 @@ class MemoryStore final : public store::MemoryReader,
   // Of the commit that was appended last, and of the largest one.
   std::size_t last_commit_bytes() const { return last_commit_bytes_; }
   std::size_t largest_commit_bytes() const { return largest_commit_bytes_; }
+  // Of any commit.
+  std::uint32_t most_messages() const { return most_messages_; }
   std::size_t pending_loads() const { return loads_.size(); }
 
   // Makes the oldest commit durable and says so.
@@ -94,6 +96,7 @@ class MemoryStore final : public store::MemoryReader,
   std::deque<Load> loads_;
   std::size_t last_commit_bytes_ = 0;
   std::size_t largest_commit_bytes_ = 0;
+  std::uint32_t most_messages_ = 0;
 };
 
 }  // namespace jindou::partition::simulation
