@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <future>
 #include <string>
 #include <utility>
 #include <vector>
@@ -66,6 +67,24 @@ TEST_F(ChangesOfALog, AreNumberedInTheirOrderAndReadPageByPage) {
   EXPECT_EQ(describe(load(3, 1)), "4:removal 6, last 4");
   EXPECT_EQ(describe(load(4)), "last 4");
   EXPECT_EQ(load(0).changes[0].timestamp, clock_.wall_seconds());
+}
+
+TEST_F(ChangesOfALog, DeletingWhatIsDeletedIsNone) {
+  send_some(3);
+  // Also while the first deletion is on its way.
+  std::promise<bool> first;
+  ASSERT_TRUE(router_->post_change(DeleteMessages{kGroup, {2}}, [&first](Result<void> done) {
+    first.set_value(done.has_value());
+  }));
+  remove({2});
+  EXPECT_TRUE(first.get_future().get());
+  remove({2});
+  close();
+  open();
+  remove({2, 2});
+  EXPECT_EQ(describe(load(0)), "1:removal 2, last 1");
+  remove({1, 2});
+  EXPECT_EQ(describe(load(0)), "1:removal 2, 2:removal 1, last 2");
 }
 
 TEST_F(ChangesOfALog, AMessageIsNone) {

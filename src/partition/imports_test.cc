@@ -206,6 +206,22 @@ TEST_F(ImportsTest, SeqsThatAreLeftOutAreGaps) {
   EXPECT_TRUE(stored(kImportsGroup, 10));
 }
 
+// The gap is one record for all of them.
+TEST_F(ImportsTest, DeletingSeqsThatWereLeftOutChangesNothing) {
+  ASSERT_FALSE(take(kImportsGroup, 0, {foreign(1000)}));
+  const auto rows = world_->rows();
+  for (const std::uint64_t seq : {999, 500, 1}) {
+    ASSERT_FALSE(world_->run(DeleteMessages{kImportsGroup, {seq}}));
+    EXPECT_EQ(world_->rows(), rows) << seq;
+  }
+  EXPECT_EQ(gap(kImportsGroup, 999), 999U);
+  ASSERT_FALSE(world_->run(DeleteMessages{kImportsGroup, {998, 1000, 999}}));
+  EXPECT_FALSE(stored(kImportsGroup, 1000));
+  EXPECT_EQ(gap(kImportsGroup, 1000), 1U);
+  EXPECT_EQ(gap(kImportsGroup, 999), 999U);
+  EXPECT_EQ(gap(kImportsGroup, 998), 0U);
+}
+
 TEST_F(ImportsTest, WhomThePairNamesHasAConversation) {
   ASSERT_FALSE(take(kImportsPair, 0, {foreign(1, "a"), foreign(2, "b"), foreign(3, "b")}));
   EXPECT_EQ(read_to(kImportsPair, "a"), 1U);

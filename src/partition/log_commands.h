@@ -23,7 +23,8 @@ struct ClearMessages {
   bool commands = false;
 };
 
-// Hides and frees single messages. Unknown seqs are skipped.
+// Hides and frees single messages. Seqs without a message are skipped: those that are unknown or
+// were never given, and those of messages that are gone.
 struct DeleteMessages {
   ChannelKey channel;
   std::vector<std::uint64_t> seqs;

@@ -177,17 +177,29 @@ Result<void> MessageLog::evaluate(const ClearMessages& change, Txn& txn) {
   return {};
 }
 
+Result<bool> MessageLog::find_row(const CachedChannel& log, std::uint64_t seq,
+                                  std::string& value) const {
+  const bool given = seq > log.record.cleared_to && seq <= log.last_seq;
+  if (!given || log.deleted_lately.contains(seq)) return false;
+  return reader_.get(Table::main,
+                     store::message_key(partition_, log.key, static_cast<MessageSeq>(seq)), value);
+}
+
 Result<void> MessageLog::evaluate(const DeleteMessages& change, Txn& txn) {
   ChannelKey key = change.channel;
   JD_RETURN_IF_ERROR(receivers_.resolve_agent_channel(key));
   JD_TRY(CachedChannel * channel, channels_.load(key));
-  std::vector<std::uint64_t> seqs = change.seqs;
-  std::erase_if(seqs, [channel](std::uint64_t seq) {
-    return seq <= channel->record.cleared_to || seq > channel->last_seq;
-  });
+  std::vector<std::uint64_t> wanted = change.seqs;
+  std::ranges::sort(wanted);
+  wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
+  // A gap may stand for many seqs: none is written over or put inside it.
+  std::vector<std::uint64_t> seqs;
+  std::string value;
+  for (const std::uint64_t seq : wanted) {
+    JD_TRY(const bool there, find_row(*channel, seq, value));
+    if (there) seqs.push_back(seq);
+  }
   if (seqs.empty()) return {};
-  std::ranges::sort(seqs);
-  seqs.erase(std::unique(seqs.begin(), seqs.end()), seqs.end());
   std::vector<std::uint64_t> with_events;
   for (const std::uint64_t seq : seqs) {
     JD_TRY(const bool any, lanes_.has_any(key, seq, seq));
@@ -213,13 +225,10 @@ Result<void> MessageLog::evaluate(const DeleteMessages& change, Txn& txn) {
 Result<Message> MessageLog::load_revisable(const CachedChannel& channel, std::uint64_t seq,
                                            MessageId id) const {
   const Error unknown(Errc::not_found, "there is no such message");
-  const bool gone = seq <= channel.record.cleared_to || channel.deleted_lately.contains(seq);
-  if (gone) return unknown;
   const auto at = static_cast<MessageSeq>(seq);
   std::string value;
-  JD_TRY(const bool stored,
-         reader_.get(Table::main, store::message_key(partition_, channel.key, at), value));
-  if (!stored) return unknown;
+  JD_TRY(const bool there, find_row(channel, seq, value));
+  if (!there) return unknown;
   JD_TRY(Message message, store::decode_message(value, channel.key, at));
   if (message.id != id) return unknown;
   if (message.flags.sync_once) {

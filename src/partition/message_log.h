@@ -69,6 +69,9 @@ class MessageLog {
   MessageSeq next_seq(CachedChannel& log, Txn& txn);
   // The record of the message, at its place in `log`.
   void put_row(const Message& message, const ChannelKey& log, Txn& txn);
+  // The row of a message that the commits before this one leave in its log; false when there is
+  // none. Not of one that is on its way to the store: nobody was told its seq. Errors: storage.
+  Result<bool> find_row(const CachedChannel& log, std::uint64_t seq, std::string& value) const;
   // One that can be recalled or edited, as the commits before this one leave it. Its payload may be
   // that of before. Errors: as of RecallMessage, storage.
   Result<Message> load_revisable(const CachedChannel& channel, std::uint64_t seq,

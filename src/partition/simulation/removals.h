@@ -22,7 +22,7 @@ class Removals {
     std::uint64_t up_to = 0;       // all of the log, inclusive
     std::set<std::uint64_t> seqs;  // and these
     std::uint64_t known_last = 0;  // the last seq of the log that had been told by then
-    SharedOutcome outcome = {};    // none: it only may be
+    SharedOutcome outcome = {};    // none: of what expired, it only may be
   };
 
   void begin(const ChannelKey& log, Removal removal) {
@@ -42,6 +42,11 @@ class Removals {
       return removal.outcome != nullptr && removal.outcome->must_hold() &&
              seq <= removal.known_last;
     });
+  }
+
+  // Expiry frees messages without a change, and a deletion after it finds none.
+  bool may_have_expired(const ChannelKey& log, std::uint64_t seq) const {
+    return find(log, seq, [](const Removal& removal) { return removal.outcome == nullptr; });
   }
 
  private:

@@ -17,7 +17,7 @@ void World::check_log_changes() {
   }
   for (const auto& [log, messages] : acknowledged_) {
     for (const auto& [seq, known] : messages) {
-      if (!removals_.must_be_gone(log, seq)) continue;
+      if (!removals_.must_be_gone(log, seq) || removals_.may_have_expired(log, seq)) continue;
       if (!tells_of(log_changes_[log], seq)) fail("no change tells what became of " + log.id);
     }
   }
