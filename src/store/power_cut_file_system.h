@@ -19,8 +19,8 @@ namespace jindou::store {
 // Thread-safe. Keeps account of the files of a store: logs, tables, manifests, CURRENT.
 class PowerCutFileSystem final : public rocksdb::FileSystemWrapper {
  public:
-  explicit PowerCutFileSystem(std::shared_ptr<rocksdb::FileSystem> target)
-      : FileSystemWrapper(std::move(target)) {}
+  explicit PowerCutFileSystem(const std::shared_ptr<rocksdb::FileSystem>& target)
+      : FileSystemWrapper(target) {}
   const char* Name() const override { return "power cut"; }
 
   // From now on nothing reaches the disk.
