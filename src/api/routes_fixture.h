@@ -47,6 +47,7 @@ class GatedLog final : public store::CommitLog {
   void close(PartitionId partition, std::uint64_t opening) override {
     log_.close(partition, opening);
   }
+  bool is_certain() const override { return log_.is_certain(); }
   void append(store::Commit commit) override {
     std::vector<store::Commit> alone;
     alone.push_back(std::move(commit));

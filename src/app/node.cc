@@ -484,6 +484,7 @@ Result<void> Node::Parts::start_core() {
 
 void Node::Parts::forget_what_was_read() {
   inboxes->clear();
+  if (horizon) horizon->clear_doubts();
   if (!accounts_are_sourced.load()) set_system_accounts(std::nullopt);
 }
 

@@ -83,6 +83,8 @@ Result<void> Partition::open(const store::LogOpening& opening) {
 }
 
 Result<void> Partition::load() {
+  // Before anything is read: what is found behind it is what has become of the commits before.
+  const bool is_certain = deps_.log.is_certain();
   store::PartitionState state;
   std::string value;
   JD_TRY(const bool found, reader_.get(store::Table::main, store::partition_state_key(id_), value));
@@ -92,6 +94,7 @@ Result<void> Partition::load() {
   auto txn = std::make_unique<Txn>(state.position + 1);
   JD_RETURN_IF_ERROR(modules_.open(state, *txn));
   deps_.horizon.reset(id_, state.stamped_to_ns);
+  if (is_certain) deps_.horizon.clear_doubt(id_);
   position_ = state.position;
   commits_built_ = 0;
   ids_built_ = state.id_bound;
@@ -565,7 +568,11 @@ store::Commit Partition::build_commit() {
     if (committed && !flight->failed.load(std::memory_order_acquire)) {
       txn->pass(mark, flight->order);
     }
-    horizon.finish(id);
+    if (!committed && committed.error().code() == Errc::unknown_outcome) {
+      horizon.doubt(id);
+    } else {
+      horizon.finish(id);
+    }
     // Of one that failed nothing can be read, or everything is forgotten when the store is open
     // again.
     if (committed) follow(rows, inboxes, accounts, jobs);

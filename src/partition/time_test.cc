@@ -4,6 +4,7 @@
 #include <string>
 
 #include "partition/core_fixture.h"
+#include "partition/simulation/lone_partition.h"
 
 namespace jindou::partition {
 namespace {
@@ -62,6 +63,26 @@ TEST_F(TimeOfChanges, AReaderAloneMakesNoCommitForEachLook) {
   (void)horizon_->stable_ns();
   EXPECT_EQ(state().position, position + 1);
   EXPECT_GE(state().stamped_to_ns, clock_.wall_ns());
+}
+
+// What is written and whose sync fails may be found when the store is open again: a reader that was
+// told of a later time meanwhile would never ask for it.
+TEST(TimeOfDoubt, StandsStillUntilItIsKnownWhatTheStoreHas) {
+  simulation::LonePartition core{simulation::MemoryStore()};
+  ChangeMembers change;
+  change.channel = ChannelKey("g1", ChannelType::group);
+  change.uids = {"u1"};
+  const std::int64_t before = core.clock.wall_ns();
+  const auto failed = core.begin(Change(change));
+  core.partition().pump();
+  core.clock.now_ms += 1000;
+  core.memory.fail_one(/*applied=*/true);
+  EXPECT_EQ(*failed, Errc::unknown_outcome);
+  EXPECT_LT(core.horizon().stable_ns(), before);
+  // The next command reads what holds.
+  change.uids = {"u2"};
+  EXPECT_EQ(core.run(Change(change)), std::nullopt);
+  EXPECT_GT(core.horizon().stable_ns(), before);
 }
 
 }  // namespace

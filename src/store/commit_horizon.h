@@ -67,6 +67,7 @@ class CommitHorizon {
     for (const Pending& pending : pending_) {
       const MutexLock lock(pending.mutex);
       if (!pending.begun_ns.empty()) stable = std::min(stable, pending.begun_ns.front());
+      stable = std::min(stable, pending.doubted_ns);
     }
     return reserved(stable) - 1;
   }
@@ -86,6 +87,27 @@ class CommitHorizon {
     Pending& pending = pending_[raw(partition)];
     const MutexLock lock(pending.mutex);
     if (!pending.begun_ns.empty()) pending.begun_ns.pop_front();
+  }
+  // In its place, when the oldest commit begun may have been written and may not: what it has
+  // changed may be found later, with the stamps that it took, so that until then no time behind
+  // them is named.
+  void doubt(PartitionId partition) {
+    Pending& pending = pending_[raw(partition)];
+    const MutexLock lock(pending.mutex);
+    if (pending.begun_ns.empty()) return;
+    pending.doubted_ns = std::min(pending.doubted_ns, pending.begun_ns.front());
+    pending.begun_ns.pop_front();
+  }
+  // What the store shows of the partition is what has become of its commits, see
+  // CommitLog::is_certain().
+  void clear_doubt(PartitionId partition) {
+    Pending& pending = pending_[raw(partition)];
+    const MutexLock lock(pending.mutex);
+    pending.doubted_ns = kAll;
+  }
+  // The same of all, when the store is open again.
+  void clear_doubts() {
+    for (std::size_t i = 0; i < pending_.size(); ++i) clear_doubt(static_cast<PartitionId>(i));
   }
   // The partition is read anew, or has come to this node: nothing is pending, and whoever opens it
   // next begins behind `durable_ns`, and perhaps before what is reserved in the others. So time has
@@ -144,6 +166,7 @@ class CommitHorizon {
   struct Pending {
     mutable Mutex mutex;
     std::deque<std::int64_t> begun_ns JD_GUARDED_BY(mutex);
+    std::int64_t doubted_ns JD_GUARDED_BY(mutex) = kAll;  // the earliest doubted; kAll: none is
   };
 
   const Clock& clock_;

@@ -44,6 +44,24 @@ TEST_F(CommitHorizonTest, StaysBeforeWhatIsPending) {
   EXPECT_EQ(horizon_.stable_ns(), clock_.ns - 1);
 }
 
+// It may be found when the store is open again.
+TEST_F(CommitHorizonTest, StaysBeforeWhatMayHaveBeenWritten) {
+  horizon_.begin(PartitionId{1});
+  const std::int64_t begun = horizon_.now_ns();
+  clock_.ns += 1000;
+  horizon_.begin(PartitionId{1});
+  horizon_.doubt(PartitionId{1});
+  horizon_.doubt(PartitionId{1});
+  // By a partition that is read anew before the store is open again.
+  horizon_.reset(PartitionId{1}, clock_.ns);
+  clock_.ns += 1000;
+  EXPECT_LT(horizon_.stable_ns(), begun);
+  horizon_.clear_doubt(PartitionId{0});
+  EXPECT_LT(horizon_.stable_ns(), begun);
+  horizon_.clear_doubts();
+  EXPECT_EQ(horizon_.stable_ns(), clock_.ns - 1);
+}
+
 TEST_F(CommitHorizonTest, NamesNothingThatALaterChangeFallsBefore) {
   const std::int64_t named = horizon_.stable_ns();
   clock_.ns -= 500;

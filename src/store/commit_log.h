@@ -69,6 +69,11 @@ class CommitLog {
   // not_owner. To be called when everything that was appended is decided. Thread-safe; returns at
   // once.
   virtual void close(PartitionId partition, std::uint64_t opening) = 0;
+
+  // Whether what the store shows is what became of all commits that failed with unknown_outcome so
+  // far. Not between such a failure and the opening of the store anew, which may find them after
+  // all. Thread-safe.
+  virtual bool is_certain() const { return true; }
 };
 
 // What is refused because this node may not write to the partition: for people.

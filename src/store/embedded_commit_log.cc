@@ -314,6 +314,7 @@ void EmbeddedCommitLog::suspect(Group& group) {
 
 void EmbeddedCommitLog::fail(const std::string& why) {
   failed_ = true;
+  certain_.store(false, std::memory_order_release);
   observe::log_error("store", "the store failed, refusing writes until it is open again: {}", why);
   set_trouble("storage failed: " + why);
   recovery_->begin();
@@ -332,6 +333,7 @@ void EmbeddedCommitLog::finish_recovery() {
   if (forget) forget();
   suspects_.clear();
   failed_ = false;
+  certain_.store(true, std::memory_order_release);
   set_trouble({});
   observe::log_info("store", "the store is open again and accepts writes");
 }

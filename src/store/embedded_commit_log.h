@@ -62,6 +62,7 @@ class EmbeddedCommitLog final : public CommitLog {
   // One write batch: a crash leaves all of them or none.
   void append_all(std::vector<Commit> commits) override;
   void close(PartitionId partition, std::uint64_t opening) override;
+  bool is_certain() const override { return certain_.load(std::memory_order_acquire); }
 
   // Empty while commits succeed; else what the operator should know. After a failure the log
   // refuses everything (`unavailable`) while the store is opened again (store_recovery.h).
@@ -151,8 +152,9 @@ class EmbeddedCommitLog final : public CommitLog {
 
   std::function<void()> forget_ JD_GUARDED_BY(mutex_);
 
-  bool failed_ = false;            // log thread only
-  std::vector<Suspect> suspects_;  // log thread only
+  bool failed_ = false;              // log thread only
+  std::atomic<bool> certain_{true};  // the opposite, for others
+  std::vector<Suspect> suspects_;    // log thread only
   mutable Mutex trouble_mutex_;
   std::string trouble_ JD_GUARDED_BY(trouble_mutex_);
   std::unique_ptr<StoreRecovery> recovery_;

@@ -128,6 +128,7 @@ class LonePartition final : public EffectSink {
   Partition& partition() { return *partition_; }
   // For commands that do not go through begin().
   InboxDirectory& inboxes() { return inboxes_; }
+  const store::CommitHorizon& horizon() const { return horizon_; }
 
   FixedClock clock;
   MemoryStore memory;
