@@ -246,6 +246,22 @@ TEST_F(IntakeTest, WhatIsHeldAtTheDeadlineIsNotDone) {
   EXPECT_EQ(payloads("g2"), Texts{"b"});
 }
 
+TEST_F(IntakeTest, WhatIsTakenApartAfterItsDeadlineIsNotDone) {
+  second_.on = true;
+  auto batch = post({to_group("g1", "slow 1"), to_group("g2", "slow 2")});
+  pending_->expire();
+  EXPECT_EQ(states(batch.get()), "overloaded overloaded ");
+  // The next stage holds one of the two.
+  first_.holds[0]->commands()[1].payload = "2";
+  first_.holds[0]->resume();
+  ASSERT_EQ(second_.holds.size(), 1U);
+  second_.holds[0]->resume();
+  EXPECT_EQ(states(post("g1", "a").get()), "1 ");
+  EXPECT_EQ(states(post("g2", "b").get()), "1 ");
+  EXPECT_EQ(payloads("g1"), Texts{"a"});
+  EXPECT_EQ(payloads("g2"), Texts{"b"});
+}
+
 // How long partitions take is measured by what went to them: what waits elsewhere is no delay of
 // theirs.
 TEST(SplitBatch, IsTimedWithoutWhatWasSplitOff) {
@@ -283,6 +299,25 @@ TEST(SplitBatch, IsNotBegunWhenItsCallerWasAnswered) {
   EXPECT_FALSE(off->begin_part(0, {}));
   ASSERT_TRUE(batch->settle());
   EXPECT_FALSE(batch->begin_part(0, {}));
+}
+
+// A stage may let go of what it holds on another thread, before the rest goes on.
+TEST(SplitBatch, WhatIsBegunOfItIsNotToldAsNotBegun) {
+  Results answer;
+  auto batch = std::make_shared<SendBatch>(
+      std::vector<SendCommand>(2), std::vector<SendBatch::Part>{{PartitionId{0}, {0, 1}}}, nullptr,
+      CommandRouter::kNever, [&](const Results& results) { answer = results; });
+  const auto off = batch->split({false, true});
+  ASSERT_TRUE(off->begin_part(0, {}));
+  batch->expire();
+  ASSERT_EQ(answer.size(), 2U);
+  EXPECT_EQ(answer[0].state, SendResult::State::refused);
+  EXPECT_EQ(answer[1].state, SendResult::State::unknown);
+  EXPECT_EQ(answer[1].code, Errc::deadline);
+  // Nothing is begun of what is split off now.
+  ASSERT_TRUE(batch->settle());
+  const auto late = batch->split({true, false});
+  EXPECT_FALSE(late->begin_part(0, {}));
 }
 
 class CallingClock final : public Clock {

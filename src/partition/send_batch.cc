@@ -149,24 +149,30 @@ std::shared_ptr<SendBatch> SendBatch::split(const std::vector<bool>& wanted) {
   off->piece_items_ = piece_items_;
   off->kept_ = kept_;
   off->refusals_ = refusals_;
-  bool answered = false;
+  bool is_answered = false;
   {
     const MutexLock lock(mutex_);
     own_items_left_ -= taken;
-    split_off_.push_back(off);
-    answered = !done_;
+    // From here on only `off` knows what is begun of them.
+    drop_gone_items();
+    is_answered = !done_;
+    if (!is_answered) split_off_.push_back(off);
   }
-  // Its caller was told that nothing of it is done.
-  if (answered) off->expire();
+  // Its items were told as not begun any more.
+  if (is_answered) off->expire();
   return off;
+}
+
+void SendBatch::drop_gone_items() {
+  for (Part& part : parts_) {
+    std::erase_if(part.items, [this](std::uint32_t item) { return gone_[item]; });
+  }
 }
 
 bool SendBatch::settle() {
   if (gone_.empty()) return true;
   const MutexLock lock(mutex_);  // the deadline looks at parts
-  for (Part& part : parts_) {
-    std::erase_if(part.items, [this](std::uint32_t item) { return gone_[item]; });
-  }
+  drop_gone_items();
   std::erase_if(parts_, [](const Part& part) { return part.items.empty(); });
   begun_.assign(parts_.size(), false);
   return !parts_.empty();
@@ -212,33 +218,37 @@ std::vector<SendCommand> SendBatch::take_back() {
   return std::move(commands_);
 }
 
+std::vector<SendResult> SendBatch::take_late_results() {
+  // refuse() may be under way, and look at the commands.
+  refused_whole_ = false;
+  for (std::size_t part = 0; part < parts_.size(); ++part) {
+    if (begun_[part]) continue;
+    for (const std::uint32_t item : parts_[part].items) {
+      if (results_[item].state == SendResult::State::unknown) results_[item] = too_late();
+    }
+  }
+  return std::move(results_);
+}
+
 void SendBatch::expire() {
-  std::vector<std::weak_ptr<SendBatch>> split_off;
-  {
-    const MutexLock lock(mutex_);
-    split_off.swap(split_off_);
-  }
-  // They know better what became of theirs, and say so at once.
-  for (const auto& each : split_off) {
-    if (const auto off = each.lock()) off->expire();
-  }
   SendDone done;
   std::vector<SendResult> all;
-  std::vector<std::weak_ptr<SendBatch>> split_off_meanwhile;
-  {
-    const MutexLock lock(mutex_);
-    if (!done_) return;
-    done = std::exchange(done_, nullptr);
-    split_off_meanwhile.swap(split_off_);
-    // refuse() may be under way, and look at the commands.
-    refused_whole_ = false;
-    for (std::size_t part = 0; part < parts_.size(); ++part) {
-      if (begun_[part]) continue;
-      for (const std::uint32_t item : parts_[part].items) {
-        if (results_[item].state == SendResult::State::unknown) results_[item] = too_late();
+  while (!done) {
+    std::vector<std::weak_ptr<SendBatch>> split_off;
+    {
+      const MutexLock lock(mutex_);
+      if (!done_) return;
+      split_off.swap(split_off_);
+      // What is split off from here on sees that the caller is answered.
+      if (split_off.empty()) {
+        done = std::exchange(done_, nullptr);
+        all = take_late_results();
       }
     }
-    all = std::move(results_);
+    // They know better what became of theirs, and say so at once. More may be split off meanwhile.
+    for (const auto& each : split_off) {
+      if (const auto off = each.lock()) off->expire();
+    }
   }
   // What was begun and is not decided still has its initial state, unknown.
   for (auto& result : all) {
@@ -246,10 +256,6 @@ void SendBatch::expire() {
   }
   count_refusals(all);
   done(std::move(all));
-  // They are not asked: their items were told as held.
-  for (const auto& each : split_off_meanwhile) {
-    if (const auto off = each.lock()) off->expire();
-  }
 }
 
 }  // namespace jindou::partition

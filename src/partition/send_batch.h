@@ -46,6 +46,7 @@ class SendBatch final : public PendingSend, public std::enable_shared_from_this<
   bool is_open(std::uint32_t item) const { return gone_.empty() || !gone_[item]; }
   void refuse_item(std::uint32_t item, const SendResult& why);
   // Takes open items out, into a batch of their own; their results are told with the others'.
+  // Nothing of it is begun when the caller was answered before.
   std::shared_ptr<SendBatch> split(const std::vector<bool>& wanted);
   // After these: parts() has what is open. False: there is nothing.
   bool settle();
@@ -103,6 +104,10 @@ class SendBatch final : public PendingSend, public std::enable_shared_from_this<
   template <class ResultOf>
   void decide(std::size_t count, bool split, const ResultOf& result_of);
   void count_refusals(const std::vector<SendResult>& results) const;
+  // Takes what was refused or split off out of parts_, at which the deadline looks.
+  void drop_gone_items() JD_REQUIRES(mutex_);
+  // The results as they are, and what no partition has begun as too late.
+  std::vector<SendResult> take_late_results() JD_REQUIRES(mutex_);
 
   std::vector<SendCommand> commands_;
   std::vector<Part> parts_;
