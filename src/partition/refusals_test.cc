@@ -7,6 +7,10 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
+
+#include "partition/send_batch.h"
+#include "partition/simulation/lone_partition.h"
 
 namespace jindou::partition {
 namespace {
@@ -113,6 +117,45 @@ TEST_F(RefusalsTest, WhatIsTriedAgainOrKnownElsewhereOrWasNotRefusedIsNotRemembe
   refusals_->add(message("n2"), refused(Reason::ban));
   EXPECT_FALSE(knows("n2"));
   EXPECT_FALSE(refusals_->on());
+}
+
+// Its messages have left their commands by then.
+TEST(RefusedCommit, BehindOneThatFailedIsRemembered) {
+  simulation::LonePartition lone(simulation::MemoryStore{});
+  Refusals refusals(lone.clock, RefusalLimits{});
+  ChangeMembers members;
+  members.channel = kGroup;
+  members.operation = ChangeMembers::Operation::add;
+  members.uids = {"u1", "u2"};
+  ASSERT_FALSE(lone.run(Change(members)).has_value());
+  const ChannelKey empty("a group without members", ChannelType::group);
+  std::vector<SendResult> answer;
+  const auto begin = [&](std::vector<SendCommand> commands) {
+    load_inboxes(commands, lone.inboxes());
+    SendBatch::Part part{simulation::kPartition, {}};
+    for (std::uint32_t item = 0; item < commands.size(); ++item) part.items.push_back(item);
+    auto batch = std::make_shared<SendBatch>(
+        std::move(commands), std::vector<SendBatch::Part>{part}, nullptr, CommandRouter::kNever,
+        [&answer](const std::vector<SendResult>& results) { answer = results; });
+    batch->remember_refusals_in(&refusals);
+    lone.partition().execute(batch, 0);
+    lone.partition().pump();
+  };
+  begin({message("failed")});
+  SendCommand unheard = message("unheard");
+  unheard.channel = empty;
+  begin({unheard, message("heard")});
+  ASSERT_EQ(lone.memory.pending_commits(), 2U);
+  lone.memory.fail_one(/*applied=*/false);
+  ASSERT_EQ(answer.size(), 2U);
+  EXPECT_EQ(answer[0].code, Errc::unavailable);
+  EXPECT_EQ(answer[1].code, Errc::unavailable);
+  EXPECT_FALSE(refusals.find(kGroup, "failed")) << "it may be stored";
+  ASSERT_TRUE(refusals.find(empty, "unheard"));
+  const auto heard = refusals.find(kGroup, "heard");
+  ASSERT_TRUE(heard);
+  EXPECT_EQ(heard->from_uid, "u1");
+  EXPECT_EQ(heard->result.code, Errc::unavailable);
 }
 
 }  // namespace

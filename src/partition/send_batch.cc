@@ -104,6 +104,14 @@ void SendBatch::finish_items(std::size_t part, std::size_t first,
          [&](std::size_t i) { return std::pair(items[first + i], &results[i]); });
 }
 
+void SendBatch::give_back(std::size_t part, std::size_t place, const Message& message) {
+  if (refusals_ == nullptr || !refusals_->on()) return;
+  SendCommand& command = commands_[parts_[part].items[place]];
+  command.channel = message.channel;
+  command.from_uid = message.from_uid;
+  command.client_msg_no = message.client_msg_no;
+}
+
 void SendBatch::finish_split(const std::vector<std::uint32_t>& items,
                              const std::vector<SendResult>& results) {
   JD_ASSERT(results.size() == items.size());

@@ -86,6 +86,10 @@ class SendBatch final : public PendingSend, public std::enable_shared_from_this<
   // caller. Each item is decided once.
   void finish_items(std::size_t part, std::size_t first, const std::vector<SendResult>& results);
 
+  // A message that was taken out of the `place`-th item of a part was not stored: its refusal is
+  // remembered by its channel, sender and number. Before that item is decided.
+  void give_back(std::size_t part, std::size_t place, const Message& message);
+
   // Refuses a whole part, of which nothing was begun.
   void refuse_part(std::size_t part, Errc code);
   // Refuses everything that is not decided, before the batch was handed to any partition. Nobody

@@ -227,6 +227,8 @@ SendResult Sending::accept(SendCommand& command, Prepared& prepared, bool target
     auto pushes = command.job ? std::make_shared<JobPushes>(command.job) : nullptr;
     txn.add_effect({CommittedMessage{std::move(message), command.origin_session, std::move(pushes)},
                     std::move(prepared.recipients)});
+  } else {
+    txn.add_unheard(std::move(message));
   }
   return result;
 }

@@ -1,6 +1,7 @@
 #include "partition/txn.h"
 
 #include <algorithm>
+#include <boost/unordered/unordered_flat_map.hpp>
 
 #include "base/assert.h"
 #include "partition/applied_rows.h"
@@ -100,6 +101,7 @@ Txn::SavePoint Txn::save() {
   batch_.SetSavePoint();
   SavePoint point;
   point.effects_ = effects_->effects.size();
+  point.unheard_ = unheard_.size();
   point.changes_ = changes_.size();
   point.admissions_ = admissions_.size();
   point.expected_bytes_ = expected_bytes_;
@@ -117,6 +119,7 @@ void Txn::roll_back(const SavePoint& point) {
   for (; undo_.size() > point.undo_; undo_.pop_back()) undo_.back()();
   expect_ok(batch_.RollbackToSavePoint());
   effects_->effects.resize(point.effects_);
+  unheard_.resize(point.unheard_);
   changes_.resize(point.changes_);
   admissions_.resize(point.admissions_);
   seqs_.resize(point.seqs_);
@@ -145,8 +148,31 @@ rocksdb::WriteBatch Txn::take_batch() {
   return std::move(batch_);
 }
 
+void Txn::give_back_messages() {
+  if (parts_.empty()) return;
+  boost::unordered_flat_map<std::uint64_t, const Message*> messages;
+  for (const CommitEffect& effect : effects_->effects) {
+    std::visit(Overloaded{[&messages](const CommittedMessage& told) {
+                            messages.emplace(raw(told.message->id), told.message.get());
+                          },
+                          [](const CommittedEvent&) {}},
+               effect.what);
+  }
+  for (const auto& message : unheard_) messages.emplace(raw(message->id), message.get());
+  for (const auto& part : parts_) {
+    for (std::size_t i = 0; i < part.results.size(); ++i) {
+      const SendResult& result = part.results[i];
+      if (result.state != SendResult::State::accepted) continue;
+      const auto found = messages.find(raw(result.message_id));
+      // Of a rehearsal nothing was kept.
+      if (found != messages.end()) part.batch->give_back(part.part, part.first + i, *found->second);
+    }
+  }
+}
+
 void Txn::release(const Result<void>& committed, EffectSink& sink) {
   if (!committed) {
+    if (committed.error().code() != Errc::unknown_outcome) give_back_messages();
     for (auto& part : parts_) {
       for (auto& result : part.results) result = after_failure(result, committed.error().code());
     }

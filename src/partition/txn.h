@@ -90,6 +90,10 @@ class Txn {
   std::uint32_t messages() const { return messages_; }
   // Handed on when the commit is durable.
   void add_effect(CommitEffect effect);
+  // An accepted message that has none: for who is told that it was not stored after all.
+  void add_unheard(std::shared_ptr<const Message> message) {
+    unheard_.push_back(std::move(message));
+  }
   std::size_t effects() const { return effects_->effects.size(); }
   // Asserts that it is what `order` expects next. When it is durable, before release().
   void pass(const CommitMark& mark, ReleaseOrder& order) const {
@@ -126,6 +130,7 @@ class Txn {
    private:
     friend class Txn;
     std::size_t effects_ = 0;
+    std::size_t unheard_ = 0;
     std::size_t changes_ = 0;
     std::size_t admissions_ = 0;
     std::size_t expected_bytes_ = 0;
@@ -170,10 +175,14 @@ class Txn {
   void release(const Result<void>& committed, EffectSink& sink);
 
  private:
+  // Nothing was written: the batches get back what their refusals are remembered by.
+  void give_back_messages();
+
   std::uint64_t position_;
   rocksdb::WriteBatch batch_;
   store::CommitRecordBuilder record_;
   std::shared_ptr<CommittedBatch> effects_ = std::make_shared<CommittedBatch>();
+  std::vector<std::shared_ptr<const Message>> unheard_;
   std::vector<Part> parts_;
   std::vector<ChangeDone> changes_;
   std::vector<std::shared_ptr<void>> admissions_;
